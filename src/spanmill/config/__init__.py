@@ -1,0 +1,1 @@
+"""Reads the YAML: several files, references, defaults, and every problem with its place."""

@@ -1,0 +1,57 @@
+"""What every configuration model has in common: frozen, no unknown keys, null means the default."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
+
+
+class Model(BaseModel):
+    """A block of the configuration. A field's docstring is its entry in the manual."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=False, allow_inf_nan=False
+    )
+
+    on_when_null: ClassVar[frozenset[str]] = frozenset()
+    """Optional blocks that a bare `key:` turns on at their defaults. Everywhere else null is as if not written."""
+    unsupported: ClassVar[Mapping[str, str]] = {}
+    """Keys that the Collector has and Spanmill has not, with what to do instead; they are errors."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def null_means_default(cls, data: Any) -> Any:
+        if data is None:
+            return {}
+        if not isinstance(data, dict):
+            return data
+        return {
+            key: {} if value is None else value
+            for key, value in data.items()
+            if value is not None or key in cls.on_when_null or key not in cls.model_fields
+        }
+
+
+@dataclass(slots=True)
+class Notes:
+    """Collects what a model accepts but wants the user to know. Passed to pydantic as the validation context."""
+
+    warnings: list[tuple[str, str]] = field(default_factory=list)
+    """Pairs of a path within the component and a sentence."""
+
+
+def warn(info: ValidationInfo, key: str, message: str) -> None:
+    """Note a warning about `key` (dotted, from the component's body). Without `Notes` as context it does nothing."""
+    if isinstance(info.context, Notes):
+        info.context.warnings.append((key, message))
+
+
+def rename(data: dict[str, Any], old: str, new: str, translate: Callable[[Any], Any] = lambda value: value) -> bool:
+    """Move a retired key to its present name, unless that is written too. True if the old key was there."""
+    if old not in data:
+        return False
+    value = data.pop(old)
+    if value is not None:
+        data.setdefault(new, translate(value))
+    return True

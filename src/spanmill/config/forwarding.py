@@ -1,0 +1,42 @@
+"""What the two OTLP exporters share: headers, time limit, retry and queue."""
+
+from typing import Any, ClassVar
+
+from pydantic import Field, ValidationInfo, model_validator
+
+from spanmill.config.base import Model, warn
+from spanmill.config.blocks import NO_AUTH, Compression, RetryOnFailure, SendingQueue, TlsClient
+from spanmill.config.values import Secret
+
+
+class ForwardingConfig(Model):
+    """The keys that both OTLP exporters have."""
+
+    on_when_null: ClassVar = frozenset({"retry_on_failure", "sending_queue"})
+    unsupported: ClassVar = {"auth": f"{NO_AUTH}; a fixed token goes into `headers`", "middlewares": "not supported"}
+
+    tls: TlsClient = TlsClient()
+    """TLS of the connection."""
+    compression: Compression = "gzip"
+    """How requests are compressed."""
+    headers: dict[str, Secret] = Field(default_factory=dict)
+    """Header fields of every request. Their values are not shown in logs."""
+    retry_on_failure: RetryOnFailure = RetryOnFailure()
+    """How an export that failed for now is tried again."""
+    sending_queue: SendingQueue = SendingQueue()
+    """What waits for the exporter, and how it is gathered."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def retired_tls_keys(cls, data: Any, info: ValidationInfo) -> Any:
+        if not isinstance(data, dict):
+            return data
+        data, tls = dict(data), dict(data.get("tls") or {}) if isinstance(data.get("tls") or {}, dict) else None
+        for key in ("insecure", "ca_file", "cert_file", "key_file", "server_name_override"):
+            if tls is not None and key in data:
+                tls.setdefault(key, data.pop(key))
+                data["tls"] = tls
+                warn(info, key, f"`{key}` at this level is retired; write `tls.{key}`")
+        if data.get("compression") == "":
+            data["compression"] = "none"
+        return data

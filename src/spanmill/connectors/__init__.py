@@ -1,0 +1,1 @@
+"""Connectors: what joins two pipelines."""

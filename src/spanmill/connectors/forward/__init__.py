@@ -1,0 +1,1 @@
+"""The forward connector: joins pipelines of the same signal."""

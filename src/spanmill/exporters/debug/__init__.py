@@ -1,0 +1,1 @@
+"""The debug exporter: what came through, for people to read."""

@@ -1,0 +1,1 @@
+"""The duckdb exporter: a DuckDB database that others can query meanwhile."""

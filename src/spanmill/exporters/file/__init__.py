@@ -1,0 +1,1 @@
+"""The file exporter: OTLP in files."""

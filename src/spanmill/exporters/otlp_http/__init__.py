@@ -1,0 +1,1 @@
+"""The otlp_http exporter: forwards over OTLP/HTTP."""

@@ -1,0 +1,1 @@
+"""The parquet exporter: Hive-partitioned Parquet files, each row exactly once."""

@@ -1,0 +1,1 @@
+"""The prometheus exporter: received metrics as a page to scrape."""

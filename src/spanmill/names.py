@@ -1,0 +1,41 @@
+"""How components and pipelines are named. Apart from `component.py`, so that reading a configuration stays light."""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from spanmill.signal import Signal
+
+
+class Kind(StrEnum):
+    """The sections of the configuration that hold components; the value is the section's name."""
+
+    RECEIVERS = "receivers"
+    PROCESSORS = "processors"
+    EXPORTERS = "exporters"
+    CONNECTORS = "connectors"
+    EXTENSIONS = "extensions"
+
+    @property
+    def singular(self) -> str:
+        """One component of the kind: `receiver`."""
+        return self.value.removesuffix("s")
+
+
+class ComponentId(NamedTuple):
+    """`type` or `type/name`, as written in the configuration."""
+
+    type: str
+    name: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.type}/{self.name}" if self.name else self.type
+
+
+class PipelineId(NamedTuple):
+    """`signal` or `signal/name`, as written in the configuration."""
+
+    signal: Signal
+    name: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.signal.value}/{self.name}" if self.name else self.signal.value

@@ -1,0 +1,1 @@
+"""Processors: what happens to telemetry on its way."""

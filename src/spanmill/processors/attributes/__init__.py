@@ -1,0 +1,1 @@
+"""The attributes processor: changes attributes of spans, log records and metric points."""

@@ -1,0 +1,1 @@
+"""The batch processor: says how much exporters are handed at once."""

@@ -1,0 +1,1 @@
+"""The filter processor: drops rows for which an SQL condition holds."""

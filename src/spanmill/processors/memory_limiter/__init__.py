@@ -1,0 +1,1 @@
+"""The memory_limiter processor: refuses data while memory is short."""
