@@ -1,0 +1,5 @@
+"""`python -m spanmill` is the `spanmill` command."""
+
+from spanmill.cli import main
+
+main()

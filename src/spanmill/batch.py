@@ -1,0 +1,83 @@
+"""The batch: what flows. One type for every signal, immutable, a row for each span, log record or metric point.
+
+A batch holds the *records* (`otlp.codec` defines their columns: OTLP's own fields, resource and scope as dictionaries,
+nothing lost) and offers the *table*: the public columns of `schema`, computed from the records when asked for.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spanmill.signal import Signal
+
+__all__ = ["Batch", "Signal"]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows of one signal. Arrow data is immutable, so that any number of holders may share a batch."""
+
+    signal: Signal
+    records: pa.RecordBatch
+
+    def __len__(self) -> int:
+        return int(self.records.num_rows)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of Arrow data that the rows stand on; what a journal counts."""
+        return int(self.records.nbytes)
+
+    def filter(self, keep: pa.BooleanArray) -> "Batch":
+        """The rows where `keep` is true (null counts as false)."""
+        return Batch(self.signal, self.records.filter(keep))
+
+    def slice(self, offset: int, length: int) -> "Batch":
+        """Rows `offset` to `offset + length`, without copying."""
+        return Batch(self.signal, self.records.slice(offset, length))
+
+    def column(self, name: str) -> pa.Array:
+        """One public column. Raises `KeyError` when the signal's table has none of that name."""
+        from spanmill.schema import TABLES
+
+        return TABLES[self.signal].column(name).of(self.records)
+
+    def table(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """The public table, or only the columns named."""
+        from spanmill.schema import TABLES
+
+        return TABLES[self.signal].of(self.records, columns)
+
+    @staticmethod
+    def concat(batches: Iterable["Batch"]) -> "Batch":
+        """The rows of all batches, in order. They must be of one signal, and at least one."""
+        parts = list(batches)
+        if len(parts) == 1:
+            return parts[0]
+        return Batch(parts[0].signal, concat_records([part.records for part in parts]))
+
+
+def concat_records(parts: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
+    """Rows of all parts under the first part's schema; columns that a part lacks are null.
+
+    Dictionaries are appended and their indices shifted: Arrow cannot unify dictionaries of structs.
+    """
+    names = list(dict.fromkeys(name for part in parts for name in part.schema.names))
+    fields = {name: next(p.schema.field(name) for p in parts if name in p.schema.names) for name in names}
+    columns = []
+    for name in names:
+        kind = fields[name].type
+        held = [p.column(name) if name in p.schema.names else pa.nulls(p.num_rows, kind) for p in parts]
+        columns.append(_concat_dictionaries(held) if pa.types.is_dictionary(kind) else pa.concat_arrays(held))
+    return pa.RecordBatch.from_arrays(columns, schema=pa.schema([fields[name] for name in names]))
+
+
+def _concat_dictionaries(parts: Sequence[pa.DictionaryArray]) -> pa.DictionaryArray:
+    indices, dictionaries, shift = [], [], 0
+    for part in parts:
+        indices.append(pc.add(part.indices, pa.scalar(shift, pa.int32())))
+        dictionaries.append(part.dictionary)
+        shift += len(part.dictionary)
+    return pa.DictionaryArray.from_arrays(pa.concat_arrays(indices), pa.concat_arrays(dictionaries))

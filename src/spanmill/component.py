@@ -1,0 +1,150 @@
+"""The contracts between the engine and its components.
+
+A component is built from its configuration and its `Settings`, started once, stopped once, never restarted. Building
+does no work and touches nothing outside: ports, files and threads begin in `start`.
+
+Order: `start` runs against the flow (exporters first, receivers last), `stop` with the flow, so that each component
+drains into a neighbour that is alive. `stop` is safe twice and safe without `start`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+from structlog.typing import FilteringBoundLogger
+
+from spanmill.batch import Batch
+from spanmill.names import ComponentId, Kind
+from spanmill.signal import Signal
+from spanmill.telemetry.metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the engine hands to every component beside its configuration."""
+
+    kind: Kind
+    id: ComponentId
+    log: FilteringBoundLogger
+    metrics: Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one request: `accepted` items are held by every journal, `rejected` ones never will be."""
+
+    accepted: int
+    rejected: int = 0
+    reason: str = ""
+    """Why items were rejected, for the sender; empty when none were."""
+
+
+class Intake(Protocol):
+    """Where a receiver hands in what it received, one for each signal."""
+
+    async def submit(self, payload: bytes, transport: str) -> Outcome:
+        """Take one serialized `Export<Signal>ServiceRequest`; return when it is safe to acknowledge it.
+
+        `transport` (`grpc`, `http`) is a label of the receiver's metrics.
+        Raises `Busy` (answer: retry later) or `Rejected` (answer: never); the sender still owns the data in both cases.
+        """
+
+
+class Host(Protocol):
+    """What a running component may ask of the engine."""
+
+    def intake(self, signal: Signal) -> Intake | None:
+        """The intake behind the asking receiver for this signal; None when it is in no pipeline of that signal."""
+
+    def report_fatal(self, error: BaseException) -> None:
+        """A background part of the component died: the daemon drains, stops and exits non-zero."""
+
+    def status(self) -> "Status":
+        """How the daemon is, for health endpoints."""
+
+    def extension(self, component: ComponentId) -> Any:
+        """A started extension. Raises `KeyError`; validation makes sure that this does not happen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A health report that does not lie: `ready` is false whenever a sender would be refused or nothing gets out."""
+
+    ready: bool
+    reasons: tuple[str, ...] = ()
+    """Why not ready, one sentence each."""
+    uptime_seconds: float = 0.0
+    components: Mapping[str, str] = field(default_factory=dict)
+    """`kind/id` to `starting`, `ok`, `failing: <reason>`, `stopping` or `stopped`."""
+
+
+class Receiver(Protocol):
+    """Listens; hands payloads to the intake; turns the outcome into its protocol's answer."""
+
+    async def start(self, host: Host) -> None: ...
+    async def stop(self) -> None:
+        """Stop listening, answer what was accepted, close every connection."""
+
+
+class Transform(Protocol):
+    """Most processors: a pure function over columns. No I/O, no clock, no state between calls; runs in any thread."""
+
+    def __call__(self, batch: Batch) -> Batch: ...
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPreference:
+    """What an exporter likes to be handed at once. The engine gathers journal records until any bound is met."""
+
+    min_items: int = 0
+    """Hand over as soon as this many items are gathered; 0 means at once, whatever is there."""
+    max_items: int = 0
+    """Never hand over more; 0 is no limit."""
+    min_bytes: int = 0
+    """The same in bytes of Arrow data."""
+    max_age_seconds: float = 0.0
+    """Hand over no later than this after the first item was journalled, however few they are."""
+
+
+class Position(NamedTuple):
+    """A range of journal records, both ends included: what a batch handed to an exporter was made of."""
+
+    journal: str
+    """The journal's identity; a new one for each memory journal, kept for ever by a disk journal."""
+    first: int
+    last: int
+
+
+class Exporter(Protocol):
+    """Writes batches somewhere. Retry, queueing, gathering and metrics are the engine's, not the exporter's.
+
+    One `export` is under way at a time for each (exporter, signal), in journal order.
+    """
+
+    def preference(self, signal: Signal) -> BatchPreference: ...
+
+    async def start(self, host: Host) -> None: ...
+
+    async def committed(self, journal: str, signal: Signal) -> int | None:
+        """The last journal record that the output already holds, or None. Asked once, after `start`.
+
+        Only an exporter that commits its position together with its output can answer; the others return None.
+        """
+
+    async def export(self, batch: Batch, position: Position) -> None:
+        """Deliver. Returning means done for good: the engine moves the cursor past `position`.
+
+        Raises `Busy` (nothing was delivered, or it may be delivered twice: try again later) or `Rejected` (never).
+        """
+
+    async def stop(self) -> None:
+        """Flush and close. Nothing is exported afterwards."""
+
+
+class Extension(Protocol):
+    """Runs beside the pipelines: health checks, authentication."""
+
+    async def start(self, host: Host) -> None: ...
+    async def stop(self) -> None: ...
+
+

@@ -1,0 +1,1 @@
+"""OTLP on one side, columns on the other. No sockets, no asyncio."""

@@ -1,0 +1,172 @@
+"""AnyValue columns as text, and attribute lists as maps of text to text.
+
+The codec gives an AnyValue as a struct with one child for each kind of value, at most one of them not null; elements
+of arrays and maps are serialized AnyValue and KeyValue messages. Everything here works on whole columns: each level of
+nesting is one more native call, however many rows there are.
+"""
+
+import base64
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spanmill.otlp.messages import AnyValue, KeyValue, handler
+
+TEXT_MAP = pa.map_(pa.string(), pa.string())
+
+_NEEDS_ESCAPE = r'[\x00-\x1f"\\]'
+_INTEGRAL = r"^-?[0-9]+$"
+_MAX_DEPTH = 45
+"""Levels of arrays and maps within each other. Protobuf's parsers stop at 100 nested messages, and a level takes two."""
+
+
+def values_to_text(values: pa.StructArray) -> pa.StringArray:
+    """Each AnyValue as a person reads it: strings as they are, anything else as JSON, null where nothing is set."""
+    return _render(values, quoted=False)
+
+
+def attributes_to_map(attributes: pa.ListArray) -> pa.MapArray:
+    """A `list<KeyValue>` column as `map<text, text>`: a row for each list, the last of equal keys, order kept."""
+    entries = attributes.flatten()
+    keys, texts = entries.field("key"), values_to_text(entries.field("value"))
+    offsets = _offsets(attributes)
+    last = _last_of_equal_keys(keys, np.diff(offsets))
+    if last is not None:
+        rows = np.repeat(np.arange(len(attributes)), np.diff(offsets))
+        keys, texts = keys.filter(pa.array(last)), texts.filter(pa.array(last))
+        offsets = np.concatenate(([0], np.cumsum(np.bincount(rows[last], minlength=len(attributes)))))
+    return pa.MapArray.from_arrays(pa.array(offsets.astype(np.int32)), keys, texts)
+
+
+def check_nested(values: pa.StructArray, depth: int = 0) -> None:
+    """Decode what is nested in arrays and maps, at every level, as protobuf's own parser would have.
+
+    Raises `ValueError` where that is not valid, or nested too deep: whatever passes can be rendered later.
+    """
+    arrays, maps = values.field("array_value"), values.field("kvlist_value")
+    if not (_has(arrays) or _has(maps)):
+        return
+    if depth == _MAX_DEPTH:
+        raise ValueError(f"attribute values are nested deeper than {_MAX_DEPTH} levels")
+    if _has(arrays):
+        check_nested(_decode(AnyValue, arrays.flatten()[0].flatten()), depth + 1)
+    if _has(maps):
+        check_nested(_decode(KeyValue, maps.flatten()[0].flatten()).field("value"), depth + 1)
+
+
+def attribute_values(attributes: pa.ListArray, key: str) -> pa.StructArray:
+    """The AnyValue under `key` in each row of a `list<KeyValue>` column; null where the row has none."""
+    entries = attributes.flatten()
+    found = np.flatnonzero(pc.equal(entries.field("key"), key).to_numpy(zero_copy_only=False))
+    rows = pc.list_parent_indices(attributes).to_numpy()
+    take = np.full(len(attributes), -1, dtype=np.int64)
+    take[rows[found]] = found
+    return entries.field("value").take(pa.array(take, mask=take < 0))
+
+
+def _offsets(lists: pa.ListArray) -> np.ndarray:
+    offsets = lists.offsets.to_numpy()
+    return np.asarray(offsets - offsets[0])
+
+
+def _last_of_equal_keys(keys: pa.StringArray, lengths: np.ndarray) -> np.ndarray | None:
+    """Which entries to keep so that no row has a key twice; None when none has (nearly always)."""
+    codes = keys.dictionary_encode()
+    width = len(codes.dictionary)
+    slots = np.repeat(np.arange(len(lengths)) * width, lengths) + codes.indices.to_numpy()
+    if len(slots) == 0:
+        return None
+    if len(lengths) * width <= 50_000_000:
+        seen = np.zeros(len(lengths) * width, dtype=bool)
+        seen[slots] = True
+        distinct = int(np.count_nonzero(seen))
+    else:
+        distinct = len(np.unique(slots))
+    if distinct == len(slots):
+        return None
+    _, first_from_end = np.unique(slots[::-1], return_index=True)
+    keep = np.zeros(len(slots), dtype=bool)
+    keep[len(slots) - 1 - first_from_end] = True
+    return keep
+
+
+def _render(values: pa.StructArray, quoted: bool) -> pa.StringArray:
+    fields = dict(zip((f.name for f in values.type), values.flatten(), strict=True))
+    strings = fields["string_value"]
+    text = _quote(strings) if quoted else strings
+    if text.null_count == 0:
+        return text
+    candidates = [text]
+    if _has(fields["int_value"]):
+        candidates.append(pc.cast(fields["int_value"], pa.string()))
+    if _has(fields["bool_value"]):
+        candidates.append(pc.cast(fields["bool_value"], pa.string()))
+    if _has(fields["double_value"]):
+        candidates.append(_doubles(fields["double_value"], quoted))
+    if _has(fields["bytes_value"]):
+        candidates.append(_bytes(fields["bytes_value"], quoted))
+    if _has(fields["array_value"]):
+        candidates.append(_arrays(fields["array_value"]))
+    if _has(fields["kvlist_value"]):
+        candidates.append(_maps(fields["kvlist_value"]))
+    return pc.coalesce(*candidates) if len(candidates) > 1 else text
+
+
+def _has(column: pa.Array) -> bool:
+    return bool(column.null_count < len(column))
+
+
+def _quote(strings: pa.StringArray) -> pa.StringArray:
+    quoted = pc.binary_join_element_wise('"', strings, '"', "")
+    escape = pc.fill_null(pc.match_substring_regex(strings, _NEEDS_ESCAPE), False)
+    if not pc.any(escape).as_py():
+        return quoted
+    escaped = [orjson.dumps(text).decode() for text in strings.filter(escape).to_pylist()]
+    return pc.replace_with_mask(quoted, escape, pa.array(escaped, pa.string()))
+
+
+def _doubles(numbers: pa.DoubleArray, quoted: bool) -> pa.StringArray:
+    """Shortest digits that read back equal, always recognisable as not an integer: `3.0`, `1e+20`, `NaN`."""
+    text = pc.cast(numbers, pa.string())
+    text = pc.if_else(pc.match_substring_regex(text, _INTEGRAL), pc.binary_join_element_wise(text, ".0", ""), text)
+    finite = pc.is_finite(numbers)
+    if pc.all(finite).as_py() is False:
+        names = {"nan": "NaN", "-nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
+        for arrow, name in names.items():
+            text = pc.if_else(pc.equal(text, arrow), f'"{name}"' if quoted else name, text)
+    return text
+
+
+def _bytes(values: pa.BinaryArray, quoted: bool) -> pa.StringArray:
+    mark = '"' if quoted else ""
+    encoded = [None if v is None else mark + base64.b64encode(v).decode() + mark for v in values.to_pylist()]
+    return pa.array(encoded, pa.string())
+
+
+def _arrays(arrays: pa.StructArray) -> pa.StringArray:
+    lists = arrays.flatten()[0]
+    values = _decode(AnyValue, lists.flatten())
+    return _join(lists, pc.fill_null(_render(values, quoted=True), "null"), "[", "]")
+
+
+def _maps(maps: pa.StructArray) -> pa.StringArray:
+    lists = maps.flatten()[0]
+    entries = _decode(KeyValue, lists.flatten())
+    values = pc.fill_null(_render(entries.field("value"), quoted=True), "null")
+    return _join(lists, pc.binary_join_element_wise(_quote(entries.field("key")), values, ":"), "{", "}")
+
+
+def _decode(message: type[AnyValue] | type[KeyValue], serialized: pa.BinaryArray) -> pa.StructArray:
+    records = handler(message).array_to_record_batch(serialized)
+    return pa.StructArray.from_arrays(records.columns, fields=list(records.schema))
+
+
+def _join(lists: pa.ListArray, elements: pa.StringArray, left: str, right: str) -> pa.StringArray:
+    """The elements of each list joined by commas between `left` and `right`; null stays null."""
+    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
+    offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int32)
+    joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), elements), ",")
+    framed = pc.binary_join_element_wise(left, joined, right, "")
+    return pc.if_else(lists.is_valid(), framed, pa.scalar(None, pa.string()))

@@ -1,0 +1,107 @@
+"""How OTLP's fields become public columns. Pure functions over records; shared by the three tables."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spanmill.otlp.anyvalue import TEXT_MAP, attribute_values, attributes_to_map, values_to_text
+from spanmill.schema.table import Column, Compute
+
+TIMESTAMP = pa.timestamp("ns")
+_HEX = np.frombuffer(b"".join(b"%02x" % i for i in range(256)), dtype=np.uint16)
+_LAST_NANOSECOND = 2**63 - 1
+
+
+def hex_text(ids: pa.BinaryArray) -> pa.StringArray:
+    """Lower-case hex of binary ids of any length; null where the id is empty or all zeros, which OTLP calls absent."""
+    offsets = np.frombuffer(ids.buffers()[1], dtype=np.int32)[ids.offset : ids.offset + len(ids) + 1]
+    if len(ids) == 0:
+        return pa.array([], pa.string())
+    data = np.frombuffer(ids.buffers()[2] or b"", dtype=np.uint8)[offsets[0] : offsets[-1]]
+    text = pa.StringArray.from_buffers(
+        len(ids), pa.py_buffer((offsets - offsets[0]) * np.int32(2)), pa.py_buffer(_HEX[data])
+    )
+    absent = pc.equal(pc.ascii_ltrim(text, "0"), "")
+    return pc.if_else(absent, pa.scalar(None, pa.string()), text) if pc.any(absent).as_py() else text
+
+
+def timestamp(nanoseconds: pa.UInt64Array) -> pa.TimestampArray:
+    """Nanoseconds since 1970, UTC. Null for 0, which OTLP calls unknown, and beyond the year 2262."""
+    known = pc.and_(pc.greater(nanoseconds, 0), pc.less_equal(nanoseconds, pa.scalar(_LAST_NANOSECOND, pa.uint64())))
+    if not pc.all(known).as_py():
+        nanoseconds = pc.if_else(known, nanoseconds, pa.scalar(None, pa.uint64()))
+    return nanoseconds.cast(pa.int64()).cast(TIMESTAMP)
+
+
+def text_or_null(strings: pa.StringArray) -> pa.StringArray:
+    """Null instead of the empty string, which is how protobuf says that a text is unknown."""
+    empty = pc.equal(strings, "")
+    return pc.if_else(empty, pa.scalar(None, pa.string()), strings) if pc.any(empty).as_py() else strings
+
+
+def named(numbers: pa.Int32Array, names: Sequence[str], default: str) -> pa.StringArray:
+    """The names of an enumeration's numbers; `default` for a number that has none."""
+    known = pc.and_(pc.greater_equal(numbers, 0), pc.less(numbers, len(names)))
+    codes = pc.if_else(known, numbers, len(names))
+    return pa.array([*names, default], pa.string()).take(pc.fill_null(codes, len(names)))
+
+
+def field(name: str) -> Compute:
+    """The record column as it is."""
+    return lambda records: records.column(name)
+
+
+def of_field(name: str, convert: "Compute") -> Compute:
+    """The record column through a conversion."""
+    return lambda records: convert(records.column(name))
+
+
+def of_resource(convert: Compute) -> Compute:
+    """A value of the resource message, worked out once for each distinct resource."""
+    return lambda records: _of_envelope(records, "resource", convert)
+
+
+def of_scope(convert: Compute) -> Compute:
+    """A value of the instrumentation scope message, worked out once for each distinct scope."""
+    return lambda records: _of_envelope(records, "scope", convert)
+
+
+def _of_envelope(records: pa.RecordBatch, name: str, convert: Compute) -> pa.Array:
+    column = records.column(name)
+    message = column.dictionary.field(name)
+    return convert(message).take(column.indices)
+
+
+def _attributes(message: pa.StructArray) -> pa.MapArray:
+    return attributes_to_map(_child(message, "attributes"))
+
+
+def _service_name(message: pa.StructArray) -> pa.StringArray:
+    return values_to_text(attribute_values(_child(message, "attributes"), "service.name"))
+
+
+def _child(message: pa.StructArray, name: str) -> pa.Array:
+    return message.field(name)
+
+
+RESOURCE_COLUMNS = (
+    Column("service_name", pa.string(), "Attribute `service.name` of the resource.", of_resource(_service_name)),
+    Column("scope_name", pa.string(), "Instrumentation scope.", of_scope(lambda m: text_or_null(_child(m, "name")))),
+    Column(
+        "scope_version", pa.string(), "Its version.", of_scope(lambda m: text_or_null(_child(m, "version")))
+    ),
+    Column(
+        "resource_attributes",
+        TEXT_MAP,
+        "Resource attributes; values that are not text as JSON.",
+        of_resource(_attributes),
+    ),
+)
+ATTRIBUTES_COLUMN = Column(
+    "attributes",
+    TEXT_MAP,
+    "Attributes; values that are not text as JSON.",
+    of_field("attributes", attributes_to_map),
+)
