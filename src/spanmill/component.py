@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 from structlog.typing import FilteringBoundLogger
 
+from spanmill.admission import Admission
 from spanmill.batch import Batch
 from spanmill.names import ComponentId, Kind
 from spanmill.signal import Signal
@@ -52,6 +53,9 @@ class Intake(Protocol):
 
 class Host(Protocol):
     """What a running component may ask of the engine."""
+
+    admission: Admission
+    """Receivers hold the bytes of a request here before they read it, and until they have answered."""
 
     def intake(self, signal: Signal) -> Intake | None:
         """The intake behind the asking receiver for this signal; None when it is in no pipeline of that signal."""
