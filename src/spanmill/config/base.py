@@ -11,7 +11,7 @@ class Model(BaseModel):
     """A block of the configuration. A field's docstring is its entry in the manual."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=False, allow_inf_nan=False
+        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False, defer_build=True
     )
 
     on_when_null: ClassVar[frozenset[str]] = frozenset()
