@@ -103,9 +103,11 @@ class BatchPreference:
     min_items: int = 0
     """Hand over as soon as this many items are gathered; 0 means at once, whatever is there."""
     max_items: int = 0
-    """Never hand over more; 0 is no limit."""
+    """Gather no further once there are as many; 0 is no limit. A single record may hold more."""
     min_bytes: int = 0
     """The same in bytes of Arrow data."""
+    max_bytes: int = 64 * 1024 * 1024
+    """Gather no further once there are as many bytes."""
     max_age_seconds: float = 0.0
     """Hand over no later than this after the first item was journalled, however few they are."""
 
@@ -150,5 +152,3 @@ class Extension(Protocol):
 
     async def start(self, host: Host) -> None: ...
     async def stop(self) -> None: ...
-
-

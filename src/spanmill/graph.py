@@ -1,0 +1,268 @@
+"""Names to components to order: builds what the service uses, connects it, starts and stops it.
+
+Start runs against the flow and stop with it, so that every component drains into one that is alive:
+
+    start:  extensions, exporters, deliveries, processors, receivers
+    stop:   receivers, intakes, deliveries, exporters, processors, extensions
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from spanmill.admission import Admission
+from spanmill.component import BatchPreference, Intake, Settings, Status
+from spanmill.config.models import Configuration
+from spanmill.delivery import STORE_RETRY, Delivered, Delivery, ExporterNode
+from spanmill.errors import Busy, StartError
+from spanmill.intake import SignalIntake
+from spanmill.journal.memory import MemoryJournal
+from spanmill.names import ComponentId, Kind, PipelineId
+from spanmill.pipeline import MeasuredTransform, Pipeline
+from spanmill.registry import component_type
+from spanmill.signal import Signal
+from spanmill.telemetry.logs import component_log
+from spanmill.telemetry.metrics import Metrics
+from spanmill.telemetry.pages import Pages
+
+_MIB = 1024 * 1024
+_FAILING_SECONDS = 60.0
+"""An exporter that has not delivered for so long is reported as failing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the daemon did with the items it took, by exporter; printed when it stops."""
+
+    exporters: Mapping[str, Delivered]
+
+    @property
+    def held(self) -> int:
+        """Items that were still in memory and are lost, added up over the exporters that did not get them."""
+        return sum(delivered.held for delivered in self.exporters.values())
+
+
+class Graph:
+    """The running components. Building does no work; `start` may be called once."""
+
+    def __init__(self, configuration: Configuration, metrics: Metrics, pages: Pages, fatal: Callable[[BaseException], None]) -> None:
+        self._configuration = configuration
+        self._metrics = metrics
+        self._pages = pages
+        self._fatal = fatal
+        self._built = time.monotonic()
+        self._log = component_log("service", "graph")
+        limits = configuration.service.intake
+        self.admission = Admission(limits.max_in_flight_mib * _MIB)
+        metrics.gauge("spanmill_intake_in_flight_bytes", lambda: self.admission.in_flight_bytes)
+        self._executor = ThreadPoolExecutor(max_workers=2, thread_name_prefix="intake")
+        self._states: dict[str, str] = {}
+        self._started: list[tuple[str, Any]] = []
+        self.extensions = {i: self._build(Kind.EXTENSIONS, i) for i in configuration.service.extensions if not component_type(Kind.EXTENSIONS, i.type).ignored}
+        self.exporters = self._build_exporters()
+        self.pipelines = self._build_pipelines()
+        self.deliveries = self._build_deliveries()
+        self.receivers = {i: self._build(Kind.RECEIVERS, i) for i in configuration.used(Kind.RECEIVERS)}
+        self.intakes = self._build_intakes()
+
+    # Building: every used component once, processors once for each pipeline.
+
+    def _build(self, kind: Kind, identity: ComponentId) -> Any:
+        config = self._configuration.components(kind)[identity]
+        factory = component_type(kind, identity.type).load_factory()
+        settings = Settings(kind, identity, component_log(kind.singular, str(identity)), self._metrics)
+        return factory(config, settings)
+
+    def _build_exporters(self) -> dict[ComponentId, ExporterNode]:
+        nodes = {}
+        for identity, config in self._configuration.used(Kind.EXPORTERS).items():
+            retry = getattr(config, "retry_on_failure", STORE_RETRY)
+            nodes[identity] = ExporterNode(identity, self._build(Kind.EXPORTERS, identity), retry)
+        return nodes
+
+    def _build_pipelines(self) -> dict[PipelineId, Pipeline]:
+        service = self._configuration.service
+        pipelines = {}
+        for identity, section in service.pipelines.items():
+            transforms = [
+                MeasuredTransform(processor, identity, self._build(Kind.PROCESSORS, processor), self._metrics)
+                for processor in section.processors
+            ]
+            stores = any(exporter in self.exporters for exporter in section.exporters)
+            journal = MemoryJournal(service.journal.max_size_mib * _MIB) if stores else None
+            pipelines[identity] = Pipeline(identity, transforms, journal)
+        for identity, section in service.pipelines.items():
+            connectors = {e for e in section.exporters if e in self._configuration.connectors}
+            pipelines[identity].connected = tuple(
+                pipelines[other]
+                for other, behind in service.pipelines.items()
+                if other.signal is identity.signal and connectors.intersection(behind.receivers)
+            )
+        return pipelines
+
+    def _build_deliveries(self) -> list[Delivery]:
+        deliveries = []
+        for identity, section in self._configuration.service.pipelines.items():
+            pipeline = self.pipelines[identity]
+            for exporter in section.exporters:
+                node = self.exporters.get(exporter)
+                if node is None or pipeline.journal is None:
+                    continue
+                preference = _preference(node.exporter.preference(identity.signal), pipeline.preference)
+                log = component_log("exporter", str(exporter))
+                deliveries.append(
+                    Delivery(identity, pipeline.journal, node, preference, metrics=self._metrics, log=log)
+                )
+        return deliveries
+
+    def _build_intakes(self) -> dict[tuple[ComponentId, Signal], SignalIntake]:
+        intakes = {}
+        for receiver in self.receivers:
+            for signal in Signal:
+                fed = [
+                    self.pipelines[identity]
+                    for identity, section in self._configuration.service.pipelines.items()
+                    if identity.signal is signal and receiver in section.receivers
+                ]
+                if fed:
+                    intakes[receiver, signal] = SignalIntake(
+                        receiver,
+                        signal,
+                        fed,
+                        max_batch_bytes=self._configuration.service.intake.max_batch_bytes,
+                        executor=self._executor,
+                        metrics=self._metrics,
+                        log=component_log("receiver", str(receiver)),
+                    )
+        return intakes
+
+    # Running.
+
+    async def start(self) -> None:
+        """Start everything. Raises `StartError`, which names the component; call `stop` then too."""
+        for identity, extension in self.extensions.items():
+            await self._start("extension", identity, extension)
+        for identity, node in self.exporters.items():
+            await self._start("exporter", identity, node.exporter)
+        for delivery in self.deliveries:
+            await delivery.start()
+        for pipeline in self.pipelines.values():
+            for measured in pipeline.transforms:
+                if hasattr(measured.transform, "start"):
+                    await self._start("processor", pipeline.identity, measured.transform)
+        for identity, receiver in self.receivers.items():
+            await self._start("receiver", identity, receiver)
+
+    async def _start(self, kind: str, identity: ComponentId | PipelineId, component: Any) -> None:
+        name = f"{kind}/{identity}"
+        self._states[name] = "starting"
+        self._started.append((name, component))
+        try:
+            await component.start(ComponentHost(self, self._pages, identity))
+        except StartError:
+            raise
+        except Exception as error:
+            self._log.debug("a component failed to start", component=name, exc_info=error)
+            raise StartError(name, f"{type(error).__name__}: {error}") from error
+        self._states[name] = "ok"
+
+    async def stop(self, timeout: float) -> Report:
+        """Stop everything within `timeout` seconds; what could not be delivered by then is in the report."""
+        deadline = asyncio.get_running_loop().time() + timeout
+        await self._stop("receiver", deadline)
+        await _within(deadline, (intake.drain() for intake in self.intakes.values()))
+        await _within(deadline, (delivery.drain() for delivery in self.deliveries))
+        grace = max(deadline, asyncio.get_running_loop().time() + 1.0)
+        for kind in ("exporter", "processor", "extension"):
+            await self._stop(kind, grace)
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        return self._report()
+
+    async def _stop(self, kind: str, deadline: float) -> None:
+        chosen = [(name, component) for name, component in self._started if name.startswith(f"{kind}/")]
+        for name, _ in chosen:
+            self._states[name] = "stopping"
+        for name, error in zip((n for n, _ in chosen), await _within(deadline, (c.stop() for _, c in chosen)), strict=True):
+            if error is not None:
+                self._log.error("a component did not stop cleanly", component=name, reason=repr(error))
+            self._states[name] = "stopped"
+
+    def _report(self) -> Report:
+        exporters: dict[str, Delivered] = {}
+        for delivery in self.deliveries:
+            total = exporters.setdefault(str(delivery.node.identity), Delivered())
+            total.sent += delivery.counted.sent
+            total.failed += delivery.counted.failed
+            total.held += delivery.counted.held
+        return Report(exporters)
+
+    def status(self) -> Status:
+        """See `Status`: not ready while starting or stopping, while a pipeline refuses, or while nothing gets out of it."""
+        components = dict(self._states) | self._failing()
+        reasons = [f"{name} is {state}" for name, state in self._states.items() if state != "ok"]
+        for pipeline in self.pipelines.values():
+            try:
+                pipeline.check()
+            except Busy as busy:
+                reasons.append(f"senders are refused: {busy.reason}")
+            stuck = [d for d in self.deliveries if d.pipeline == pipeline.identity and f"exporter/{d.node.identity}" in components and components[f"exporter/{d.node.identity}"] != "ok"]
+            deliveries = [d for d in self.deliveries if d.pipeline == pipeline.identity]
+            if deliveries and len(stuck) == len(deliveries) and not reasons:
+                reasons.append(f"nothing gets out of pipeline {pipeline.identity}: every exporter is failing")
+        ready = bool(self._states) and not reasons
+        return Status(ready, tuple(reasons), time.monotonic() - self._built, components)
+
+    def _failing(self) -> dict[str, str]:
+        now = asyncio.get_running_loop().time()
+        return {
+            f"exporter/{node.identity}": f"failing: {node.failure}"
+            for node in self.exporters.values()
+            if node.failing_since is not None and now - node.failing_since > _FAILING_SECONDS
+        }
+
+    def report_fatal(self, error: BaseException) -> None:
+        """A component died while running."""
+        self._fatal(error)
+
+
+class ComponentHost:
+    """The engine as one component sees it. Implements `component.Host`."""
+
+    def __init__(self, graph: Graph, pages: Pages, identity: ComponentId | PipelineId) -> None:
+        self.admission = graph.admission
+        self.pages = pages
+        self._graph = graph
+        self._identity = identity
+
+    def intake(self, signal: Signal) -> Intake | None:
+        return self._graph.intakes.get((self._identity, signal))  # type: ignore[arg-type]
+
+    def report_fatal(self, error: BaseException) -> None:
+        self._graph.report_fatal(error)
+
+    def status(self) -> Status:
+        return self._graph.status()
+
+    def extension(self, component: ComponentId) -> Any:
+        return self._graph.extensions[component]
+
+
+def _preference(exporter: BatchPreference, pipeline: BatchPreference | None) -> BatchPreference:
+    """An exporter that gathers knows best (a file has its own size); any other takes what the `batch` processor asks."""
+    gathers = exporter.min_items or exporter.min_bytes
+    return exporter if gathers or pipeline is None else pipeline
+
+
+async def _within(deadline: float, work: Iterable[Any]) -> list[BaseException | None]:
+    """Run all at once; what is not done by `deadline` (event loop time) is cancelled. The error of each, or None."""
+    tasks = [asyncio.ensure_future(item) for item in work]
+    if not tasks:
+        return []
+    _, late = await asyncio.wait(tasks, timeout=max(0.0, deadline - asyncio.get_running_loop().time()))
+    for task in late:
+        task.cancel()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    return [result if isinstance(result, BaseException) else None for result in results]

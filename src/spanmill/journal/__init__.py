@@ -1,0 +1,71 @@
+"""What stands between the pipelines and the exporters: batches in order, and a cursor for each that reads them.
+
+This is the face; `memory` keeps it in memory. Returning from `append` is what lets a receiver acknowledge.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from spanmill.batch import Batch
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One batch in a journal."""
+
+    sequence: int
+    """Ascending by one from 1."""
+    batch: Batch
+    size: int
+    """Bytes it counts for."""
+    appended: float
+    """When, in seconds of the event loop's clock."""
+
+
+class Reader(Protocol):
+    """A consumer's place in a journal: how far it has read, and (the cursor) how far it is done for good."""
+
+    async def next(self) -> Record:
+        """The record after the last one read; waits until there is one. Safe to cancel: nothing is skipped."""
+
+    def commit(self, sequence: int) -> None:
+        """Everything up to `sequence` is done for good: the journal may forget it."""
+
+    def rewind(self, sequence: int) -> None:
+        """Start reading after `sequence`, which the consumer's own output is known to hold, and commit up to it."""
+
+    @property
+    def unread(self) -> int:
+        """Records not yet read."""
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of the records not yet committed by this consumer."""
+
+    @property
+    def held_items(self) -> int:
+        """Items of the records not yet committed by this consumer."""
+
+
+class Journal(Protocol):
+    """An ordered, bounded store of batches. All methods are called on the event loop."""
+
+    identity: str
+    """Names the journal for as long as its records live; part of every `Position`."""
+    max_bytes: int
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of the records that some consumer has not committed."""
+
+    def reserve(self, size: int) -> None:
+        """Make sure that `size` bytes can be appended. Raises `Busy` when they cannot; holds nothing by itself."""
+
+    async def append(self, batch: Batch) -> int:
+        """Take the batch; its sequence. Returning means it will survive what this journal survives. Raises `Busy`."""
+
+    def reader(self, consumer: str) -> Reader:
+        """The consumer's place; the same name always gets the same place. Ask before the first append."""
+
+
+__all__ = ["Journal", "Reader", "Record"]

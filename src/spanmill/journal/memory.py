@@ -1,0 +1,109 @@
+"""A journal in memory: bounded in bytes, gone with the process."""
+
+import asyncio
+import itertools
+import uuid
+from collections import deque
+
+from spanmill.batch import Batch
+from spanmill.errors import Busy
+from spanmill.journal import Record
+
+
+class MemoryJournal:
+    """Keeps each batch until every reader has committed it. Refuses (`Busy`) rather than grow past `max_bytes`."""
+
+    def __init__(self, max_bytes: int, retry_after: float = 1.0) -> None:
+        self.identity = uuid.uuid4().hex
+        self.max_bytes = max_bytes
+        self.retry_after = retry_after
+        """Seconds that a refused sender is asked to wait."""
+        self._records: deque[Record] = deque()
+        self._held_bytes = 0
+        self._last = 0
+        self._readers: dict[str, MemoryReader] = {}
+
+    @property
+    def held_bytes(self) -> int:
+        return self._held_bytes
+
+    def reserve(self, size: int) -> None:
+        """A batch larger than the whole journal is let in when the journal is empty: else it could never pass."""
+        if self._records and self._held_bytes + size > self.max_bytes:
+            raise Busy(f"the journal holds {self._held_bytes} bytes, of {self.max_bytes} allowed", self.retry_after)
+
+    async def append(self, batch: Batch) -> int:
+        size = batch.nbytes
+        self.reserve(size)
+        self._last += 1
+        self._records.append(Record(self._last, batch, size, asyncio.get_running_loop().time()))
+        self._held_bytes += size
+        for reader in self._readers.values():
+            reader.wake()
+        return self._last
+
+    def reader(self, consumer: str) -> "MemoryReader":
+        return self._readers.setdefault(consumer, MemoryReader(self))
+
+    def record(self, sequence: int) -> Record | None:
+        """The record of that sequence, while it is held."""
+        if not self._records or not self._records[0].sequence <= sequence <= self._last:
+            return None
+        return self._records[sequence - self._records[0].sequence]
+
+    def records_after(self, sequence: int) -> list[Record]:
+        """The records held after `sequence`, in order."""
+        skipped = max(0, sequence + 1 - self._records[0].sequence) if self._records else 0
+        return list(itertools.islice(self._records, skipped, None))
+
+    @property
+    def last(self) -> int:
+        """The last sequence given out, 0 before the first."""
+        return self._last
+
+    def forget_committed(self) -> None:
+        """Drop what every reader has committed."""
+        done = min((reader.committed for reader in self._readers.values()), default=self._last)
+        while self._records and self._records[0].sequence <= done:
+            self._held_bytes -= self._records.popleft().size
+
+
+class MemoryReader:
+    """See `Reader`."""
+
+    def __init__(self, journal: MemoryJournal) -> None:
+        self._journal = journal
+        self._appended = asyncio.Event()
+        self.read = journal.last
+        self.committed = journal.last
+
+    def wake(self) -> None:
+        """A record was appended."""
+        self._appended.set()
+
+    async def next(self) -> Record:
+        while (record := self._journal.record(self.read + 1)) is None:
+            self._appended.clear()
+            await self._appended.wait()
+        self.read = record.sequence
+        return record
+
+    def commit(self, sequence: int) -> None:
+        self.committed = max(self.committed, sequence)
+        self._journal.forget_committed()
+
+    def rewind(self, sequence: int) -> None:
+        self.read = sequence
+        self.commit(sequence)
+
+    @property
+    def unread(self) -> int:
+        return self._journal.last - self.read
+
+    @property
+    def held_bytes(self) -> int:
+        return sum(record.size for record in self._journal.records_after(self.committed))
+
+    @property
+    def held_items(self) -> int:
+        return sum(len(record.batch) for record in self._journal.records_after(self.committed))

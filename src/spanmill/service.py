@@ -1,0 +1,124 @@
+"""The daemon as one sequence: build, start, wait, drain, exit code."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from spanmill import __version__
+from spanmill.config.models import Configuration
+from spanmill.errors import StartError
+from spanmill.exit_codes import ExitCode
+from spanmill.graph import Graph, Report
+from spanmill.telemetry.logs import component_log, configure_logs
+from spanmill.telemetry.metrics import Metrics
+from spanmill.telemetry.pages import Pages
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+def run(configuration: Configuration) -> int:
+    """Run the daemon until a signal or a fault ends it; the process's exit code."""
+    telemetry = configuration.service.telemetry
+    configure_logs(telemetry.logs.level, telemetry.logs.encoding)
+    with asyncio.Runner(loop_factory=_event_loop) as runner:
+        return runner.run(Daemon(configuration).run())
+
+
+def _event_loop() -> asyncio.AbstractEventLoop:
+    import uvloop
+
+    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+    return loop
+
+
+class Daemon:
+    """One run of the collector."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._configuration = configuration
+        self._ended = asyncio.Event()
+        self._signals = 0
+        self._fault: BaseException | None = None
+        self._log: FilteringBoundLogger = component_log("service", "daemon")
+        self.metrics = Metrics()
+        self.pages = Pages()
+        self.graph = Graph(configuration, self.metrics, self.pages, self._end_by_fault)
+
+    async def run(self) -> int:
+        """Start, wait, drain. Whatever happens, nothing is left running."""
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, self._end_by_signal)
+        for warning in self._configuration.warnings:
+            self._log.warning(warning.render())
+        try:
+            try:
+                await self._start()
+            except StartError as error:
+                self._log.error(str(error))
+                await self.graph.stop(timeout=1.0)
+                return ExitCode.START
+            await self._ended.wait()
+            return await self._drain()
+        finally:
+            await self.pages.stop()
+            for number in _SIGNALS:
+                loop.remove_signal_handler(number)
+
+    async def _start(self) -> None:
+        metrics = self._configuration.service.telemetry.metrics
+        if metrics.level != "none":
+            await self.pages.serve(str(metrics.address), "spanmill", self.metrics.render)
+        await self.graph.start()
+        for line in self._welcome():
+            self._log.info(line)
+
+    async def _drain(self) -> int:
+        timeout = self._configuration.service.shutdown_timeout
+        self._log.info("stopping", reason=repr(self._fault) if self._fault else "signal", timeout_seconds=timeout)
+        report = await self.graph.stop(timeout)
+        self._say(report)
+        if self._fault is not None:
+            return ExitCode.RUNTIME
+        return ExitCode.UNDELIVERED if report.held else ExitCode.OK
+
+    def _say(self, report: Report) -> None:
+        for name, delivered in report.exporters.items():
+            self._log.info("delivered", exporter=name, sent=delivered.sent, failed=delivered.failed, lost=delivered.held)
+        self._log.info("stopped")
+
+    def _welcome(self) -> Iterator[str]:
+        """Where to send data and how to look at it, in a screen at most."""
+        yield f"Spanmill {__version__} is ready"
+        for identity, receiver in self.graph.receivers.items():
+            for endpoint in getattr(receiver, "endpoints", ()):
+                yield f"  receiving: {identity} on {endpoint}"
+        for identity, node in self.graph.exporters.items():
+            described = getattr(node.exporter, "description", "")
+            if described:
+                yield f"  {identity}: {described}"
+        for address in self.pages.addresses:
+            yield f"  metrics page: http://{address}/metrics"
+
+    def _end_by_signal(self) -> None:
+        """The first signal drains; the second one gives up at once."""
+        self._signals += 1
+        if self._signals > 1:
+            self._log.error("second signal: giving up what is not delivered")
+            sys.stderr.flush()
+            import os
+
+            os._exit(ExitCode.UNDELIVERED)
+        self._ended.set()
+
+    def _end_by_fault(self, error: BaseException) -> None:
+        self._fault = self._fault or error
+        self._log.error("a component died", exc_info=error)
+        self._ended.set()
+
+
