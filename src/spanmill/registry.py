@@ -5,11 +5,13 @@ Classes are named as text and imported at use, because factories bring grpc, duc
 
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from spanmill.config.base import Model
 from spanmill.names import Kind
 from spanmill.signal import Signal
+
+if TYPE_CHECKING:
+    from spanmill.config.base import Model
 
 ALL: Final = frozenset(Signal)
 
@@ -38,7 +40,7 @@ class ComponentType:
     ignored: bool = False
     """Accepted so that files run unchanged, and without effect."""
 
-    def load_config(self) -> type[Model]:
+    def load_config(self) -> "type[Model]":
         """Import the configuration model."""
         model: type[Model] = _load(self.config)
         return model

@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from spanmill.config.check import check
-from spanmill.config.load import load
 from spanmill.config.models import Configuration
 from spanmill.config.problems import Problem, Severity
 from spanmill.errors import ConfigError
@@ -26,6 +24,10 @@ def read_configuration(
 
     Raises ConfigError with every error and warning; a configuration that is returned carries its warnings.
     """
+    # Imported here because `check` knows the components' models, and those import this package.
+    from spanmill.config.check import check
+    from spanmill.config.load import load
+
     tree, problems = load(sources, overrides, environ)
     if tree is None:
         raise ConfigError(problems or [Problem("no configuration is given", expected="at least one source")])

@@ -1,0 +1,208 @@
+"""The command line: verbs, options and exit codes. What the verbs do is elsewhere."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from spanmill.errors import ConfigError, SpanmillError, StartError
+from spanmill.exit_codes import ExitCode
+
+app = typer.Typer(
+    name="spanmill",
+    epilog="Exit codes: 0 done, 1 invalid configuration, 2 usage, 3 could not start, 4 a component died, "
+    "5 data was lost at the shutdown deadline.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Sources = Annotated[
+    list[str],
+    typer.Option(
+        "--config",
+        "-c",
+        metavar="FILE",
+        help="A YAML file; later ones are laid over earlier. Also env:NAME, yaml:TEXT.",
+    ),
+]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Override one key: processors.batch.timeout=2s.")
+]
+
+
+class PrintFormat(StrEnum):
+    """How print-config writes."""
+
+    YAML = "yaml"
+    JSON = "json"
+
+
+class QueryFormat(StrEnum):
+    """How query writes."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from spanmill import __version__
+
+        print(f"spanmill {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def spanmill(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """The collector for LLM telemetry: OTLP in; Parquet, DuckDB, Prometheus and OTLP out.
+
+    \b
+    Start it:      spanmill run --config config.example.yaml
+    Send OTLP to:  localhost:4317 (gRPC) or http://localhost:4318 (HTTP)
+    Ask it:        spanmill query "select name, duration_ms from spans"
+    """
+
+
+@app.command()
+def run(config: Sources, overrides: Overrides = None) -> None:
+    """Start the collector and run until SIGTERM or SIGINT."""
+    configuration = _read(config, overrides)
+    _print_lines(problem.render() for problem in configuration.warnings)
+    from spanmill import service
+
+    raise typer.Exit(service.run(configuration))
+
+
+@app.command()
+def validate(
+    config: Sources,
+    overrides: Overrides = None,
+    environment: Annotated[
+        bool, typer.Option("--environment", help="Also try ports, directories, certificates and endpoints.")
+    ] = False,
+) -> None:
+    """Say everything that is wrong with a configuration."""
+    configuration = _read(config, overrides)
+    _print_lines(problem.render() for problem in configuration.warnings)
+    if environment:
+        from spanmill.config.environment import check_environment
+
+        with _progress("Trying the environment") as progress:
+            problems = check_environment(configuration, progress)
+        if problems:
+            raise ConfigError(problems)
+    count = len(configuration.warnings)
+    warned = f", with {count} warning{'s' * (count > 1)}" if count else ""
+    print(f"The configuration is valid{warned}.")
+
+
+@app.command()
+def components() -> None:
+    """List the types of components there are."""
+    from spanmill.names import Kind
+    from spanmill.registry import component_types
+
+    for kind in Kind:
+        print(f"{kind.value}:")
+        for component in component_types(kind):
+            signals = ", ".join(sorted(signal.value for signal in component.signals))
+            names = "".join(f", also {alias.name}" for alias in component.aliases)
+            scope = "" if kind is Kind.EXTENSIONS else f" [{signals}]"
+            print(f"  {component.name:<16}{component.summary}{names}{scope}")
+
+
+@app.command("print-config")
+def print_config(
+    config: Sources,
+    overrides: Overrides = None,
+    output_format: Annotated[PrintFormat, typer.Option("--format", help="YAML or JSON.")] = PrintFormat.YAML,
+    unredacted: Annotated[bool, typer.Option("--unredacted", help="Show secrets.")] = False,
+) -> None:
+    """Print the merged configuration with every default filled in and secrets hidden."""
+    from spanmill.config import render_configuration
+
+    rendered = render_configuration(_read(config, overrides), redacted=not unredacted)
+    if output_format is PrintFormat.JSON:
+        print(json.dumps(rendered, indent=2, ensure_ascii=False))
+        return
+    import yaml
+
+    print(yaml.safe_dump(rendered, sort_keys=False, allow_unicode=True), end="")
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(metavar="SQL", help="A query over the tables spans, metrics and logs.")],
+    directory: Annotated[
+        Path, typer.Option("--directory", "-d", help="The directory that the parquet exporter writes.")
+    ] = Path("data"),
+    output_format: Annotated[QueryFormat, typer.Option("--format", help="Table, CSV or JSON.")] = QueryFormat.TABLE,
+) -> None:
+    """Run SQL over the Parquet files."""
+    from spanmill.query import run_query
+
+    raise typer.Exit(run_query(sql, directory, output_format.value))
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+)
+def generate(context: typer.Context) -> None:
+    """Send realistic LLM traces to a collector; `spanmill generate --help` lists its options."""
+    from spanmill.generate import main as generate_main
+
+    raise typer.Exit(generate_main(context.args))
+
+
+def _read(sources: list[str], overrides: list[str] | None) -> Any:
+    from spanmill.config import read_configuration
+
+    return read_configuration(sources, overrides or (), os.environ)
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[str], None]]:
+    """A spinner on a terminal that names what is being done; nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(what) as status:
+        yield lambda detail: status.update(f"{what}: {detail}")
+
+
+def _print_lines(lines: Iterator[str]) -> None:
+    for line in lines:
+        print(line, file=sys.stderr)
+
+
+def _fail(error: SpanmillError, code: ExitCode) -> NoReturn:
+    print(error, file=sys.stderr)
+    sys.exit(code)
+
+
+def main() -> None:
+    """The `spanmill` command. A user's mistake ends with its message and exit code, never with a traceback."""
+    try:
+        app()
+    except ConfigError as error:
+        _fail(error, ExitCode.CONFIG)
+    except StartError as error:
+        _fail(error, ExitCode.START)
+    except SpanmillError as error:
+        _fail(error, ExitCode.RUNTIME)
