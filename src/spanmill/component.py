@@ -18,6 +18,7 @@ from spanmill.batch import Batch
 from spanmill.names import ComponentId, Kind
 from spanmill.signal import Signal
 from spanmill.telemetry.metrics import Metrics
+from spanmill.telemetry.pages import Pages
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,8 @@ class Host(Protocol):
 
     admission: Admission
     """Receivers hold the bytes of a request here before they read it, and until they have answered."""
+    pages: Pages
+    """Where metrics are served; exporters and the daemon itself may share a page."""
 
     def intake(self, signal: Signal) -> Intake | None:
         """The intake behind the asking receiver for this signal; None when it is in no pipeline of that signal."""

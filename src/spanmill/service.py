@@ -13,7 +13,9 @@ from spanmill.exit_codes import ExitCode
 from spanmill.graph import Graph, Report
 from spanmill.telemetry.logs import component_log, configure_logs
 from spanmill.telemetry.metrics import Metrics
+from spanmill.telemetry.page import OwnPage, own_resource
 from spanmill.telemetry.pages import Pages
+from spanmill.telemetry.process import measure_process
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -46,6 +48,7 @@ class Daemon:
         self._fault: BaseException | None = None
         self._log: FilteringBoundLogger = component_log("service", "daemon")
         self.metrics = Metrics()
+        measure_process(self.metrics)
         self.pages = Pages()
         self.graph = Graph(configuration, self.metrics, self.pages, self._end_by_fault)
 
@@ -73,7 +76,8 @@ class Daemon:
     async def _start(self) -> None:
         metrics = self._configuration.service.telemetry.metrics
         if metrics.level != "none":
-            await self.pages.serve(str(metrics.address), "spanmill", self.metrics.render)
+            own = OwnPage(self.metrics, own_resource(self._configuration.service.telemetry.resource))
+            await self.pages.serve(metrics.address, "service.telemetry.metrics", own.families)
         await self.graph.start()
         for line in self._welcome():
             self._log.info(line)
@@ -89,7 +93,9 @@ class Daemon:
 
     def _say(self, report: Report) -> None:
         for name, delivered in report.exporters.items():
-            self._log.info("delivered", exporter=name, sent=delivered.sent, failed=delivered.failed, lost=delivered.held)
+            self._log.info(
+                "delivered", exporter=name, sent=delivered.sent, failed=delivered.failed, lost=delivered.held
+            )
         self._log.info("stopped")
 
     def _welcome(self) -> Iterator[str]:
@@ -120,5 +126,3 @@ class Daemon:
         self._fault = self._fault or error
         self._log.error("a component died", exc_info=error)
         self._ended.set()
-
-

@@ -6,8 +6,10 @@ for it work unchanged. Recording is a dictionary look-up and an addition; render
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal
+from itertools import accumulate
+from typing import Literal, NamedTuple
 
 MetricType = Literal["counter", "gauge", "histogram"]
 Labels = tuple[tuple[str, str], ...]
@@ -21,6 +23,8 @@ class MetricDefinition:
     type: MetricType
     help: str
     buckets: tuple[float, ...] = ()
+    unit: str = ""
+    """`seconds` or `bytes`; part of the name only when the page is asked for units."""
 
 
 class Counter:
@@ -54,45 +58,120 @@ class Histogram:
             self.counts[index] += 1
             self.sum += value
 
+    def read(self) -> tuple[list[int], float]:
+        """Counts and sum of the same moment."""
+        with self._lock:
+            return list(self.counts), self.sum
+
 
 DURATION_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-SIZE_BUCKETS = (1.0, 10.0, 50.0, 100.0, 250.0, 500.0, 1_000.0, 2_500.0, 5_000.0, 10_000.0, 25_000.0, 50_000.0, 100_000.0)
+SIZE_BUCKETS = (
+    1.0,
+    10.0,
+    50.0,
+    100.0,
+    250.0,
+    500.0,
+    1_000.0,
+    2_500.0,
+    5_000.0,
+    10_000.0,
+    25_000.0,
+    50_000.0,
+    100_000.0,
+)
 
 _ITEMS = {"spans": "spans", "metric_points": "metric points", "log_records": "log records"}
 
 
 def _definitions() -> Iterator[MetricDefinition]:
     for item, words in _ITEMS.items():
-        yield MetricDefinition(f"otelcol_receiver_accepted_{item}", "counter", f"Number of {words} taken into the pipelines.")
         yield MetricDefinition(
-            f"otelcol_receiver_refused_{item}", "counter", f"Number of {words} not taken; the sender was told to try again or never."
+            f"otelcol_receiver_accepted_{item}", "counter", f"Number of {words} taken into the pipelines."
         )
-        yield MetricDefinition(f"otelcol_receiver_failed_{item}", "counter", f"Number of {words} lost by a fault of the collector.")
+        yield MetricDefinition(
+            f"otelcol_receiver_refused_{item}",
+            "counter",
+            f"Number of {words} not taken; the sender was told to try again or never.",
+        )
+        yield MetricDefinition(
+            f"otelcol_receiver_failed_{item}", "counter", f"Number of {words} lost by a fault of the collector."
+        )
         yield MetricDefinition(f"otelcol_exporter_sent_{item}", "counter", f"Number of {words} delivered.")
-        yield MetricDefinition(f"otelcol_exporter_send_failed_{item}", "counter", f"Number of {words} given up for good.")
-        yield MetricDefinition(f"otelcol_exporter_enqueue_failed_{item}", "counter", f"Number of {words} refused by a full journal.")
-        yield MetricDefinition(f"otelcol_processor_memory_limiter_accepted_{item}", "counter", f"Number of {words} let in.")
-        yield MetricDefinition(f"otelcol_processor_memory_limiter_refused_{item}", "counter", f"Number of {words} refused to save memory.")
-    yield MetricDefinition("otelcol_receiver_requests", "counter", "Number of requests by outcome: accepted, partial, refused, rejected.")
+        yield MetricDefinition(
+            f"otelcol_exporter_send_failed_{item}", "counter", f"Number of {words} given up for good."
+        )
+        yield MetricDefinition(
+            f"otelcol_exporter_enqueue_failed_{item}", "counter", f"Number of {words} refused by a full journal."
+        )
+        yield MetricDefinition(
+            f"otelcol_processor_memory_limiter_accepted_{item}", "counter", f"Number of {words} let in."
+        )
+        yield MetricDefinition(
+            f"otelcol_processor_memory_limiter_refused_{item}", "counter", f"Number of {words} refused to save memory."
+        )
+    yield MetricDefinition(
+        "otelcol_receiver_requests", "counter", "Number of requests by outcome: accepted, partial, refused, rejected."
+    )
     yield MetricDefinition("otelcol_processor_incoming_items", "counter", "Number of items handed to the processor.")
     yield MetricDefinition("otelcol_processor_outgoing_items", "counter", "Number of items that left the processor.")
     yield MetricDefinition(
-        "otelcol_processor_internal_duration", "histogram", "Seconds of one call of the processor.", DURATION_BUCKETS
+        "otelcol_processor_internal_duration",
+        "histogram",
+        "Seconds of one call of the processor.",
+        DURATION_BUCKETS,
+        "seconds",
     )
-    yield MetricDefinition("otelcol_exporter_queue_size", "gauge", "Bytes held in the journal for the exporter.")
-    yield MetricDefinition("otelcol_exporter_queue_capacity", "gauge", "Bytes the journal may hold.")
+    yield MetricDefinition(
+        "otelcol_exporter_queue_size", "gauge", "Bytes held in the journal for the exporter.", unit="bytes"
+    )
+    yield MetricDefinition("otelcol_exporter_queue_capacity", "gauge", "Bytes the journal may hold.", unit="bytes")
     yield MetricDefinition("otelcol_exporter_in_flight_requests", "gauge", "Number of exports under way.")
-    yield MetricDefinition("otelcol_exporter_queue_batch_send_size", "histogram", "Items handed to the exporter at once.", SIZE_BUCKETS)
-    yield MetricDefinition("otelcol_process_uptime", "counter", "Seconds since the process started.")
-    yield MetricDefinition("otelcol_process_cpu_seconds", "counter", "CPU seconds used, user and system.")
-    yield MetricDefinition("otelcol_process_memory_rss", "gauge", "Resident memory in bytes.")
+    yield MetricDefinition(
+        "otelcol_exporter_queue_batch_send_size", "histogram", "Items handed to the exporter at once.", SIZE_BUCKETS
+    )
+    yield MetricDefinition("otelcol_process_uptime", "counter", "Seconds since the process started.", unit="seconds")
+    yield MetricDefinition(
+        "otelcol_process_cpu_seconds", "counter", "CPU seconds used, user and system.", unit="seconds"
+    )
+    yield MetricDefinition("otelcol_process_memory_rss", "gauge", "Resident memory in bytes.", unit="bytes")
+    yield MetricDefinition("spanmill_process_arrow_allocated_bytes", "gauge", "Bytes of Arrow data held.", unit="bytes")
+    yield MetricDefinition("spanmill_process_threads", "gauge", "Threads of the process that Python knows of.")
+    yield MetricDefinition("spanmill_process_open_files", "gauge", "Open file descriptors.")
+    yield MetricDefinition("spanmill_prometheus_series", "gauge", "Series that a prometheus exporter holds.")
+    yield MetricDefinition(
+        "spanmill_prometheus_dropped_points",
+        "counter",
+        "Metric points that a prometheus exporter did not put on its page, by reason.",
+    )
     yield MetricDefinition("spanmill_intake_batch_requests", "histogram", "Requests worked on together.", SIZE_BUCKETS)
-    yield MetricDefinition("spanmill_intake_batch_duration", "histogram", "Seconds from taking a batch to its acknowledgement.", DURATION_BUCKETS)
-    yield MetricDefinition("spanmill_intake_in_flight_bytes", "gauge", "Bytes of requests received and not yet answered.")
-    yield MetricDefinition("spanmill_exporter_export_duration", "histogram", "Seconds of one export.", DURATION_BUCKETS)
+    yield MetricDefinition(
+        "spanmill_intake_batch_duration",
+        "histogram",
+        "Seconds from taking a batch to its acknowledgement.",
+        DURATION_BUCKETS,
+        "seconds",
+    )
+    yield MetricDefinition(
+        "spanmill_intake_in_flight_bytes", "gauge", "Bytes of requests received and not yet answered.", unit="bytes"
+    )
+    yield MetricDefinition(
+        "spanmill_exporter_export_duration", "histogram", "Seconds of one export.", DURATION_BUCKETS, "seconds"
+    )
 
 
 DEFINITIONS: dict[str, MetricDefinition] = {definition.name: definition for definition in _definitions()}
+
+
+class Reading(NamedTuple):
+    """One series as it is at a moment. `value` is None for histograms, which have `buckets` and `sum` instead."""
+
+    definition: MetricDefinition
+    labels: Labels
+    value: float | None
+    buckets: tuple[int, ...] = ()
+    """Observations at or below each bound, and last all of them."""
+    sum: float = 0.0
 
 
 class Metrics:
@@ -100,7 +179,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._counters: dict[tuple[str, Labels], Counter] = {}
-        self._gauges: dict[tuple[str, Labels], Callable[[], float]] = {}
+        self._observed: dict[tuple[str, Labels], Callable[[], float]] = {}
         self._histograms: dict[tuple[str, Labels], Histogram] = {}
 
     def counter(self, name: str, **labels: str) -> Counter:
@@ -108,13 +187,33 @@ class Metrics:
         return self._counters.setdefault((_checked(name, "counter"), tuple(sorted(labels.items()))), Counter())
 
     def gauge(self, name: str, read: Callable[[], float], **labels: str) -> None:
-        """Have `read` called at every scrape."""
-        self._gauges[_checked(name, "gauge"), tuple(sorted(labels.items()))] = read
+        """Have `read` called at every scrape, in another thread. A read that raises leaves its series out."""
+        self._observed[_checked(name, "gauge"), tuple(sorted(labels.items()))] = read
+
+    def observed_counter(self, name: str, read: Callable[[], float], **labels: str) -> None:
+        """A counter that somebody else counts (the operating system): `read` as for a gauge."""
+        self._observed[_checked(name, "counter"), tuple(sorted(labels.items()))] = read
 
     def histogram(self, name: str, **labels: str) -> Histogram:
         """The histogram of that name and those labels, with the bounds of its definition."""
         key = (_checked(name, "histogram"), tuple(sorted(labels.items())))
         return self._histograms.setdefault(key, Histogram(DEFINITIONS[name].buckets))
+
+    def read(self) -> Iterator[Reading]:
+        """Every series, in the order of `DEFINITIONS`. Safe beside recording, from any thread."""
+        series: dict[str, list[Reading]] = {}
+        for (name, labels), counter in list(self._counters.items()):
+            series.setdefault(name, []).append(Reading(DEFINITIONS[name], labels, counter.value))
+        for (name, labels), read in list(self._observed.items()):
+            with suppress(Exception):
+                series.setdefault(name, []).append(Reading(DEFINITIONS[name], labels, read()))
+        for (name, labels), histogram in list(self._histograms.items()):
+            counts, total = histogram.read()
+            series.setdefault(name, []).append(
+                Reading(DEFINITIONS[name], labels, None, tuple(accumulate(counts)), total)
+            )
+        for name in DEFINITIONS:
+            yield from sorted(series.get(name, ()), key=lambda reading: reading.labels)
 
     def value(self, name: str, **labels: str) -> float:
         """The sum of a counter over every series that has at least these labels: for reports and tests."""

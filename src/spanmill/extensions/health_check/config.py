@@ -20,8 +20,8 @@ class HealthCheckExtensionConfig(Model):
     endpoint: Endpoint = Endpoint("localhost", 13133)
     """Where to listen."""
     path: str = Field(default="/", pattern="^/")
-    """The path of the readiness answer; below it `live` answers 200 while the process runs."""
+    """The path of the readiness answer. `/readyz` is another name of it; `/livez` answers 200 while the daemon runs."""
     response_body: str | None = None
-    """Text to answer instead of the JSON report."""
+    """Text to answer instead of the JSON report. The status code says the same as ever."""
     tls: TlsServer | None = None
     """TLS of the listener. None: plain HTTP."""
