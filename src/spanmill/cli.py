@@ -19,7 +19,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 invalid configuration, 2 usage, 3 could not start, 4 a component died, "
     "5 data was lost at the shutdown deadline.",
     add_completion=False,
-    no_args_is_help=True,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -64,7 +64,8 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def spanmill(
-    version: Annotated[
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001 - its callback acts
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
@@ -75,6 +76,8 @@ def spanmill(
     Send OTLP to:  localhost:4317 (gRPC) or http://localhost:4318 (HTTP)
     Ask it:        spanmill query "select name, duration_ms from spans"
     """
+    if context.invoked_subcommand is None:
+        print(context.get_help())
 
 
 @app.command()
@@ -132,7 +135,7 @@ def print_config(
     output_format: Annotated[PrintFormat, typer.Option("--format", help="YAML or JSON.")] = PrintFormat.YAML,
     unredacted: Annotated[bool, typer.Option("--unredacted", help="Show secrets.")] = False,
 ) -> None:
-    """Print the merged configuration with every default filled in and secrets hidden."""
+    """Print the merged configuration, secrets hidden."""
     from spanmill.config import render_configuration
 
     rendered = render_configuration(_read(config, overrides), redacted=not unredacted)
@@ -162,7 +165,7 @@ def query(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
 )
 def generate(context: typer.Context) -> None:
-    """Send realistic LLM traces to a collector; `spanmill generate --help` lists its options."""
+    """Send realistic LLM traces to a collector."""
     from spanmill.generate import main as generate_main
 
     raise typer.Exit(generate_main(context.args))

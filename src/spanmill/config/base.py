@@ -16,6 +16,8 @@ class Model(BaseModel):
 
     on_when_null: ClassVar[frozenset[str]] = frozenset()
     """Optional blocks that a bare `key:` turns on at their defaults. Everywhere else null is as if not written."""
+    also_accepted: ClassVar[Mapping[str, str]] = {}
+    """Other spellings that are read, retired ones above all, with what becomes of them."""
     unsupported: ClassVar[Mapping[str, str]] = {}
     """Keys that the Collector has and Spanmill has not, with what to do instead; they are errors."""
 

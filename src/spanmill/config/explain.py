@@ -5,6 +5,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin
 
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from spanmill.config.base import Model, Notes
@@ -191,7 +192,7 @@ def _follow(model: type[Model], loc: tuple[str | int, ...]) -> tuple[Path, type[
     block, annotation = model, model
     written: list[str | int] = []
     for step in loc:
-        annotation = _bare(annotation)
+        annotation = bare(annotation)
         inner: Any
         if isinstance(annotation, type) and issubclass(annotation, Model):
             block = annotation
@@ -203,11 +204,11 @@ def _follow(model: type[Model], loc: tuple[str | int, ...]) -> tuple[Path, type[
             break
         written.append(step)
         annotation = inner
-    annotation = _bare(annotation)
+    annotation = bare(annotation)
     return tuple(written), block, annotation
 
 
-def _bare(annotation: Any) -> Any:
+def bare(annotation: Any) -> Any:
     """Without `Annotated` and `| None`."""
     while True:
         if get_origin(annotation) is Annotated:
@@ -219,3 +220,11 @@ def _bare(annotation: Any) -> Any:
                 annotation = members[0]
                 continue
         return annotation
+
+
+def model_of(field: FieldInfo) -> type[Model] | None:
+    """The block that a field holds, or holds many of."""
+    annotation = bare(field.annotation)
+    if get_origin(annotation) in (dict, tuple):
+        annotation = bare(next(argument for argument in reversed(get_args(annotation)) if argument is not Ellipsis))
+    return annotation if isinstance(annotation, type) and issubclass(annotation, Model) else None

@@ -1,6 +1,6 @@
 """What the two OTLP exporters share: headers, time limit, retry and queue."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from pydantic import Field, ValidationInfo, model_validator
 
@@ -8,11 +8,14 @@ from spanmill.config.base import Model, warn
 from spanmill.config.blocks import NO_AUTH, Compression, RetryOnFailure, SendingQueue, TlsClient
 from spanmill.config.values import Secret
 
+_ONCE_BESIDE_TLS: Final = ("insecure", "ca_file", "cert_file", "key_file", "server_name_override")
+
 
 class ForwardingConfig(Model):
     """The keys that both OTLP exporters have."""
 
     on_when_null: ClassVar = frozenset({"retry_on_failure", "sending_queue"})
+    also_accepted: ClassVar = {key: f"retired; write `tls.{key}`" for key in _ONCE_BESIDE_TLS}
     unsupported: ClassVar = {"auth": f"{NO_AUTH}; a fixed token goes into `headers`", "middlewares": "not supported"}
 
     tls: TlsClient = TlsClient()
@@ -31,8 +34,9 @@ class ForwardingConfig(Model):
     def retired_tls_keys(cls, data: Any, info: ValidationInfo) -> Any:
         if not isinstance(data, dict):
             return data
-        data, tls = dict(data), dict(data.get("tls") or {}) if isinstance(data.get("tls") or {}, dict) else None
-        for key in ("insecure", "ca_file", "cert_file", "key_file", "server_name_override"):
+        data, tls = dict(data), data.get("tls") or {}
+        tls = dict(tls) if isinstance(tls, dict) else None
+        for key in _ONCE_BESIDE_TLS:
             if tls is not None and key in data:
                 tls.setdefault(key, data.pop(key))
                 data["tls"] = tls

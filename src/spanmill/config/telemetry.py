@@ -11,6 +11,7 @@ from spanmill.config.values import Endpoint, Flag, invalid
 class LogTelemetry(Model):
     """The daemon's own log."""
 
+    also_accepted: ClassVar = {"processors": "ignored: Spanmill does not push its own log"}
     unsupported: ClassVar = {"sampling": "not supported: the log is always rate-limited"}
 
     level: Literal["debug", "info", "warn", "error"] = "info"
@@ -47,6 +48,11 @@ class LogTelemetry(Model):
 
 class MetricTelemetry(Model):
     """The daemon's own metrics, on `/metrics`. The Collector's `readers` form is read as `address`."""
+
+    also_accepted: ClassVar = {
+        "readers": "a pull reader with a prometheus exporter sets `address`; periodic readers are ignored",
+        "views": "ignored: metrics are served as they are",
+    }
 
     level: Literal["none", "basic", "normal", "detailed"] = "normal"
     """How much is measured; `none` serves no page."""
@@ -98,6 +104,8 @@ def _address(reader: Any, info: ValidationInfo) -> str | None:
 
 class Telemetry(Model):
     """What the daemon says about itself."""
+
+    also_accepted: ClassVar = {"traces": "ignored: Spanmill does not trace itself"}
 
     logs: LogTelemetry = LogTelemetry()
     """Its log."""

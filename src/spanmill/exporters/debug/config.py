@@ -15,6 +15,10 @@ class DebugExporterConfig(Model):
     """Shows what came through, for people to read."""
 
     on_when_null: ClassVar = frozenset({"sending_queue"})
+    also_accepted: ClassVar = {
+        "loglevel": "retired; debug means `verbosity: detailed`, info normal, the others basic",
+        "logLevel": "retired; the same as `loglevel`",
+    }
 
     verbosity: Literal["basic", "normal", "detailed"] = "basic"
     """`basic`: counts. `normal`: a line for each item. `detailed`: every field."""

@@ -34,6 +34,7 @@ class ResourceConversion(Model):
 class PrometheusExporterConfig(Model):
     """Serves the metrics received on `/metrics`, for Prometheus to scrape."""
 
+    also_accepted: ClassVar = {"add_metric_suffixes": "retired; write `translation_strategy`"}
     unsupported: ClassVar = {"auth": NO_AUTH, "middlewares": "not supported"}
 
     endpoint: Endpoint

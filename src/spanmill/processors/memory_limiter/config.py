@@ -8,7 +8,13 @@ from spanmill.config.base import Model, warn
 from spanmill.config.values import Duration, Whole, invalid
 
 Percentage = Annotated[int, Field(strict=True, ge=0, le=100)]
-_GO_ONLY = "not supported: it tunes the garbage collector of Go"
+_GO_ONLY = (
+    "min_gc_interval_when_soft_limited",
+    "min_gc_interval_when_hard_limited",
+    "max_gc_interval_when_soft_limited",
+    "max_gc_interval_when_hard_limited",
+    "ballast_size_mib",
+)
 
 
 class MemoryLimiterProcessorConfig(Model):
@@ -17,13 +23,7 @@ class MemoryLimiterProcessorConfig(Model):
     Above the limit less the spike limit new data is refused; senders keep it.
     """
 
-    unsupported: ClassVar = {
-        "min_gc_interval_when_soft_limited": _GO_ONLY,
-        "min_gc_interval_when_hard_limited": _GO_ONLY,
-        "max_gc_interval_when_soft_limited": _GO_ONLY,
-        "max_gc_interval_when_hard_limited": _GO_ONLY,
-        "ballast_size_mib": _GO_ONLY,
-    }
+    also_accepted: ClassVar = dict.fromkeys(_GO_ONLY, "ignored: it tunes the garbage collector of Go")
 
     check_interval: Duration = 1.0
     """How often memory is looked at. The Collector insists on it; Spanmill warns and takes 1s."""
@@ -41,6 +41,10 @@ class MemoryLimiterProcessorConfig(Model):
     def check_interval_given(cls, data: Any, info: ValidationInfo) -> Any:
         if not isinstance(data, dict):
             return data
+        for key in _GO_ONLY:
+            if key in data:
+                warn(info, key, f"`{key}` is ignored: it tunes the garbage collector of Go")
+        data = {key: value for key, value in data.items() if key not in _GO_ONLY}
         interval = data.get("check_interval")
         if interval is None or interval in (0, "0", "0s"):
             warn(info, "check_interval", "`check_interval` is not set, and the Collector refuses that; 1s is used")

@@ -62,6 +62,11 @@ class GrpcListener(Listener):
 class HttpListener(Listener):
     """OTLP over HTTP, protobuf and JSON on the same port."""
 
+    also_accepted: ClassVar = {
+        "cors_allowed_origins": "retired; write `cors.allowed_origins`",
+        "cors_allowed_headers": "retired; write `cors.allowed_headers`",
+    }
+
     endpoint: Endpoint = Endpoint("localhost", 4318)
     """Where to listen: `host:port`, `:port` for every interface, or `unix:///path`."""
     traces_url_path: str = Field(default="/v1/traces", pattern="^/")
