@@ -1,0 +1,78 @@
+# Everything a user or developer does, by name. `make help` lists it; nothing here needs more than Python and make.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/pip --disable-pip-version-check --quiet
+CONFIG ?= config.example.yaml
+NODE_DEPS := .deps/node
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo test check format docs bench torture install install-dev deps-node clean
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: install  ## Start the collector on config.example.yaml (another file: CONFIG=path)
+	@exec $(BIN)/spanmill run --config $(CONFIG)
+
+demo: install  ## Start a collector, send it LLM traces with OpenTelemetry's SDK, ask it questions
+	@exec $(BIN)/python -m spanmill.generate.demo
+
+test: install-dev  ## Run the tests
+	$(BIN)/python -m pytest
+
+check: install-dev  ## Check style, types and that generated documents are current
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && $(BIN)/python -m spanmill.config.document $$fresh && \
+	  for file in $$(ls $$fresh); do diff -u docs/$$file $$fresh/$$file || { \
+	    echo "docs/$$file is not what the models say; run \`make docs\`" >&2; exit 1; }; done
+
+format: install-dev  ## Format the code
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+docs: install-dev  ## Write docs/configuration.md and its JSON Schema from the models
+	$(BIN)/python -m spanmill.config.document
+
+bench: install-dev  ## Measure CPU per span, memory, and the ratio to a bare Parquet write
+	$(BIN)/python benchmarks/ingest.py
+	$(BIN)/python benchmarks/parquet_ratio.py
+
+torture: install-dev  ## Run the long fuzz and load suites
+	$(BIN)/python -m pytest -m torture --timeout 3600
+
+install: $(VENV)/installed  ## Make the environment in .venv
+install-dev: $(VENV)/installed-dev  ## The same, with what the tests need
+
+deps-node: $(NODE_DEPS)/installed  ## Fetch OpenTelemetry's Node SDK for its tests (needs npm)
+
+clean:  ## Remove the environment and everything fetched or built
+	rm -rf $(VENV) .deps build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "Spanmill needs Python 3.11 or newer; \`$(PYTHON)\` is $$($(PYTHON) -V 2>&1). Name another: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo "This Python cannot make environments. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+
+# setuptools comes first and builds without isolation, so that the pins hold for the build as well.
+$(VENV)/installed: $(BIN)/python pyproject.toml constraints.txt
+	@echo "Installing into $(VENV), once ..."
+	@$(PIP) install -c constraints.txt setuptools
+	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[all]'
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	@echo "Installing what the tests need into $(VENV), once ..."
+	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[dev]'
+	@touch $@
+
+$(NODE_DEPS)/installed: tests/delivery/node/package.json tests/delivery/node/package-lock.json
+	@command -v npm >/dev/null || { echo "npm is not installed; the Node tests will be skipped" >&2; exit 1; }
+	@mkdir -p $(NODE_DEPS)
+	@cp $^ $(NODE_DEPS)/
+	@cd $(NODE_DEPS) && npm ci --silent --no-audit --no-fund
+	@touch $@
