@@ -38,6 +38,13 @@ class Batch:
         """Rows `offset` to `offset + length`, without copying."""
         return Batch(self.signal, self.records.slice(offset, length))
 
+    def with_record_column(self, name: str, values: pa.Array) -> "Batch":
+        """The same rows with another column of the *records*, in its place; a new name is added at the end."""
+        index = self.records.schema.get_field_index(name)
+        if index < 0:
+            return Batch(self.signal, self.records.append_column(name, values))
+        return Batch(self.signal, self.records.set_column(index, self.records.schema.field(index), values))
+
     def column(self, name: str) -> pa.Array:
         """One public column. Raises `KeyError` when the signal's table has none of that name."""
         from spanmill.schema import TABLES

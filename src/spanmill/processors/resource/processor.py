@@ -1,0 +1,35 @@
+"""The resource processor."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spanmill.batch import Batch
+from spanmill.component import Settings
+from spanmill.processors.attributes.actions import apply, compile_actions
+from spanmill.processors.resource.config import ResourceProcessorConfig
+
+
+class ResourceProcessor:
+    """Changes the attributes of resources, once for each distinct resource of a batch. Pure; any signal."""
+
+    def __init__(self, config: ResourceProcessorConfig, settings: Settings) -> None:
+        self._steps = compile_actions(config.attributes, f"processors.{settings.id}.attributes")
+
+    def __call__(self, batch: Batch) -> Batch:
+        column = batch.records.column("resource")
+        envelopes = column.dictionary
+        before = envelopes.field("resource").field("attributes")
+        after = apply(self._steps, before, np.ones(len(envelopes), dtype=bool))
+        if after is before:
+            return batch
+        children = [_with_attributes(envelopes.field(0), after), *envelopes.flatten()[1:]]
+        changed = pa.StructArray.from_arrays(children, fields=list(envelopes.type))
+        return batch.with_record_column("resource", pa.DictionaryArray.from_arrays(column.indices, changed))
+
+
+def _with_attributes(resources: pa.StructArray, attributes: pa.ListArray) -> pa.StructArray:
+    """Resource messages with other attributes. One that was not sent at all exists as soon as it has an attribute."""
+    children = [attributes if f.name == "attributes" else resources.field(f.name) for f in resources.type]
+    exists = pc.or_(resources.is_valid(), pc.greater(pc.list_value_length(attributes), 0))
+    return pa.StructArray.from_arrays(children, fields=list(resources.type), mask=pc.invert(exists))
