@@ -11,7 +11,7 @@ from spanmill.schema.table import Column, Compute
 
 TIMESTAMP = pa.timestamp("ns")
 _HEX = np.frombuffer(b"".join(b"%02x" % i for i in range(256)), dtype=np.uint16)
-_LAST_NANOSECOND = 2**63 - 1
+_NONE, _LAST_NANOSECOND = pa.scalar(0, pa.uint64()), pa.scalar(2**63 - 1, pa.uint64())
 
 
 def hex_text(ids: pa.BinaryArray) -> pa.StringArray:
@@ -29,7 +29,7 @@ def hex_text(ids: pa.BinaryArray) -> pa.StringArray:
 
 def timestamp(nanoseconds: pa.UInt64Array) -> pa.TimestampArray:
     """Nanoseconds since 1970, UTC. Null for 0, which OTLP calls unknown, and beyond the year 2262."""
-    known = pc.and_(pc.greater(nanoseconds, 0), pc.less_equal(nanoseconds, pa.scalar(_LAST_NANOSECOND, pa.uint64())))
+    known = pc.and_(pc.greater(nanoseconds, _NONE), pc.less_equal(nanoseconds, _LAST_NANOSECOND))
     if not pc.all(known).as_py():
         nanoseconds = pc.if_else(known, nanoseconds, pa.scalar(None, pa.uint64()))
     return nanoseconds.cast(pa.int64()).cast(TIMESTAMP)
@@ -89,9 +89,7 @@ def _child(message: pa.StructArray, name: str) -> pa.Array:
 RESOURCE_COLUMNS = (
     Column("service_name", pa.string(), "Attribute `service.name` of the resource.", of_resource(_service_name)),
     Column("scope_name", pa.string(), "Instrumentation scope.", of_scope(lambda m: text_or_null(_child(m, "name")))),
-    Column(
-        "scope_version", pa.string(), "Its version.", of_scope(lambda m: text_or_null(_child(m, "version")))
-    ),
+    Column("scope_version", pa.string(), "Its version.", of_scope(lambda m: text_or_null(_child(m, "version")))),
     Column(
         "resource_attributes",
         TEXT_MAP,

@@ -27,7 +27,7 @@ _LINK = pa.struct(
 
 def _duration_ms(records: pa.RecordBatch) -> pa.Array:
     start, end = (timestamp(records.column(name)).cast(pa.int64()) for name in _TIMES)
-    return pc.divide(pc.subtract(end, start).cast(pa.float64()), 1e6)
+    return pc.divide(pc.subtract(end, start).cast(pa.float64(), safe=False), 1e6)
 
 
 _TIMES = ("start_time_unix_nano", "end_time_unix_nano")
@@ -130,7 +130,9 @@ SPANS = Table(
         Column("status_message", pa.string(), "The error in words.", of_field("status", _status_message)),
         *RESOURCE_COLUMNS,
         ATTRIBUTES_COLUMN,
-        Column("events", pa.list_(_EVENT), "What happened at a moment, exceptions among it.", of_field("events", _events)),
+        Column(
+            "events", pa.list_(_EVENT), "What happened at a moment, exceptions among it.", of_field("events", _events)
+        ),
         Column("links", pa.list_(_LINK), "Spans of other traces that belong to this one.", of_field("links", _links)),
         *LLM_COLUMNS,
     ),

@@ -6,13 +6,13 @@ from pydantic import Field
 
 from spanmill.config.base import Model
 from spanmill.config.storage import Compaction, FileCompression
-from spanmill.config.values import Duration, Positive, Whole
+from spanmill.config.values import Duration, Positive
 
 
 class ParquetExporterConfig(Model):
     """Writes Parquet files in Hive partitions (`spans/date=2025-01-31/hour=13/`), each row exactly once.
 
-    A file is written when `target_size_mib` is reached, or after `max_age` if it then has `min_rows`.
+    A file is written when `target_size_mib` is reached, or after `max_age`. Small files are put together later.
     """
 
     on_when_null: ClassVar = frozenset({"compaction"})
@@ -23,8 +23,6 @@ class ParquetExporterConfig(Model):
     """Write a file as soon as so much is gathered, in MiB of columns in memory."""
     max_age: Duration = 60.0
     """Write a file when its first row has waited so long. What is not written yet cannot be queried."""
-    min_rows: Whole = 10_000
-    """After `max_age`, wait on until so many rows are there, at most ten times `max_age`; 0: do not wait."""
     compression: FileCompression = "zstd"
     """How column chunks are compressed."""
     compression_level: Annotated[int, Field(strict=True, ge=1, le=22)] | None = None

@@ -1,0 +1,126 @@
+"""A disk that fails or dies at a chosen operation, and batches at chosen times."""
+
+import errno
+import os
+from pathlib import Path
+from typing import Any, BinaryIO, Self, cast
+
+from spanmill.batch import Batch
+from spanmill.component import Host
+from spanmill.storage.disk import Disk
+from tests.data import batch_of, traces
+
+NO_HOST = cast("Host", None)
+"""Storage exporters ask nothing of the engine."""
+
+
+class Crash(BaseException):
+    """The process died here."""
+
+
+def batch_at(nanoseconds: list[int]) -> Batch:
+    """One span for each start time."""
+    request = traces(len(nanoseconds))
+    for span, start in zip(request.resource_spans[0].scope_spans[0].spans, nanoseconds, strict=True):
+        span.start_time_unix_nano = start
+    return batch_of(request)
+
+
+def files_in(directory: Path, pattern: str = "*") -> list[Path]:
+    """The files below a directory that match, sorted."""
+    return sorted(path for path in directory.rglob(pattern) if path.is_file())
+
+
+class BrokenDisk(Disk):
+    """Counts operations once armed. The one numbered `fail_at` fails with ENOSPC; or the process dies there.
+
+    `crash`: `before` the operation, or `after` it; every later operation dies too, as nothing runs in a dead process.
+    """
+
+    def __init__(self, fail_at: int | None = None, crash: str = "", last: int | None = None) -> None:
+        self.fail_at, self.crash = fail_at, crash
+        self.last = fail_at if last is None else last
+        """Operations `fail_at` to `last` fail."""
+        self.count: int | None = None
+        self.steps: list[str] = []
+
+    def arm(self) -> None:
+        """Begin to count."""
+        self.count = 0
+
+    def _step(self, name: str, work: Any) -> Any:
+        if self.count is None:
+            return work()
+        number, self.count = self.count, self.count + 1
+        self.steps.append(name)
+        if self.fail_at is None or self.last is None or number < self.fail_at:
+            return work()
+        if self.crash:
+            if number == self.fail_at and self.crash == "after":
+                work()
+            raise Crash(name)
+        if number > self.last:
+            return work()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), name)
+
+    def create(self, path: Path) -> BinaryIO:
+        file = self._step(f"create {path.name}", lambda: super(BrokenDisk, self).create(path))
+        return cast("BinaryIO", _BrokenFile(self, file, path.name))
+
+    def sync(self, file: BinaryIO) -> None:
+        self._step("sync", lambda: super(BrokenDisk, self).sync(file))
+
+    def rename(self, source: Path, target: Path) -> None:
+        self._step(f"rename {target.name}", lambda: super(BrokenDisk, self).rename(source, target))
+
+    def sync_directory(self, path: Path) -> None:
+        self._step(f"sync directory {path.name}", lambda: super(BrokenDisk, self).sync_directory(path))
+
+    def make_directory(self, path: Path) -> None:
+        self._step(f"make directory {path.name}", lambda: super(BrokenDisk, self).make_directory(path))
+
+    def unlink(self, path: Path) -> None:
+        self._step(f"unlink {path.name}", lambda: super(BrokenDisk, self).unlink(path))
+
+    def remove_directory(self, path: Path) -> None:
+        self._step(f"remove directory {path.name}", lambda: super(BrokenDisk, self).remove_directory(path))
+
+
+class _BrokenFile:
+    """A file whose writes are operations of the disk."""
+
+    closed = False
+
+    def __init__(self, disk: BrokenDisk, file: BinaryIO, name: str) -> None:
+        self._disk, self._file, self._name = disk, file, name
+
+    def write(self, data: Any) -> int:
+        return int(self._disk._step(f"write {self._name}", lambda: self._file.write(data)))
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def writable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return False
+
+    def seekable(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        self.closed = True
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
