@@ -16,7 +16,7 @@ from opentelemetry.proto.trace.v1 import trace_pb2 as trace
 from spanmill.signal import Signal
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=6) | st.sampled_from(
-    ["", "service.name", "gpt-4o", '{"role":"user"}', "안녕하세요", "ＡＢ\x00\n\t\"\\"]
+    ["", "service.name", "gpt-4o", '{"role":"user"}', "안녕하세요", 'ＡＢ\x00\n\t"\\']
 )
 UINT32, UINT64 = st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1)
 INT32, INT64 = st.integers(-(2**31), 2**31 - 1), st.integers(-(2**63), 2**63 - 1)
@@ -69,9 +69,13 @@ RESOURCES = build(
     resource.Resource,
     attributes=ATTRIBUTES,
     dropped_attributes_count=UINT32,
-    entity_refs=some(build(common.EntityRef, schema_url=TEXT, type=TEXT, id_keys=some(TEXT), description_keys=some(TEXT)), 2),
+    entity_refs=some(
+        build(common.EntityRef, schema_url=TEXT, type=TEXT, id_keys=some(TEXT), description_keys=some(TEXT)), 2
+    ),
 )
-SCOPES = build(common.InstrumentationScope, name=TEXT, version=TEXT, attributes=ATTRIBUTES, dropped_attributes_count=UINT32)
+SCOPES = build(
+    common.InstrumentationScope, name=TEXT, version=TEXT, attributes=ATTRIBUTES, dropped_attributes_count=UINT32
+)
 
 TRACE_IDS = st.binary(min_size=16, max_size=16).filter(any)
 SPAN_IDS = st.binary(min_size=8, max_size=8).filter(any)
@@ -88,9 +92,21 @@ SPANS = build(
     end_time_unix_nano=NANOSECONDS,
     attributes=ATTRIBUTES,
     dropped_attributes_count=UINT32,
-    events=some(build(trace.Span.Event, time_unix_nano=NANOSECONDS, name=TEXT, attributes=ATTRIBUTES, dropped_attributes_count=UINT32)),
+    events=some(
+        build(
+            trace.Span.Event,
+            time_unix_nano=NANOSECONDS,
+            name=TEXT,
+            attributes=ATTRIBUTES,
+            dropped_attributes_count=UINT32,
+        )
+    ),
     dropped_events_count=UINT32,
-    links=some(build(trace.Span.Link, trace_id=TRACE_IDS, span_id=SPAN_IDS, trace_state=TEXT, attributes=ATTRIBUTES, flags=UINT32)),
+    links=some(
+        build(
+            trace.Span.Link, trace_id=TRACE_IDS, span_id=SPAN_IDS, trace_state=TEXT, attributes=ATTRIBUTES, flags=UINT32
+        )
+    ),
     dropped_links_count=UINT32,
     status=build(trace.Status, message=TEXT, code=st.integers(0, 2)),
     flags=UINT32,
@@ -111,7 +127,13 @@ LOG_RECORDS = build(
 )
 _EXEMPLARS = some(
     st.tuples(
-        build(metrics.Exemplar, filtered_attributes=ATTRIBUTES, time_unix_nano=NANOSECONDS, span_id=SPAN_IDS, trace_id=TRACE_IDS),
+        build(
+            metrics.Exemplar,
+            filtered_attributes=ATTRIBUTES,
+            time_unix_nano=NANOSECONDS,
+            span_id=SPAN_IDS,
+            trace_id=TRACE_IDS,
+        ),
         one_of(metrics.Exemplar, as_double=DOUBLE, as_int=INT64),
     ).map(lambda parts: _merged(*parts)),
     2,
@@ -119,7 +141,8 @@ _EXEMPLARS = some(
 _POINT = {"attributes": ATTRIBUTES, "start_time_unix_nano": NANOSECONDS, "time_unix_nano": NANOSECONDS, "flags": UINT32}
 _COUNTS = some(UINT64, 4)
 _NUMBERS = st.tuples(
-    build(metrics.NumberDataPoint, exemplars=_EXEMPLARS, **_POINT), one_of(metrics.NumberDataPoint, as_double=DOUBLE, as_int=INT64)
+    build(metrics.NumberDataPoint, exemplars=_EXEMPLARS, **_POINT),
+    one_of(metrics.NumberDataPoint, as_double=DOUBLE, as_int=INT64),
 ).map(lambda parts: _merged(*parts))
 _HISTOGRAM = {**_POINT, "count": UINT64, "sum": DOUBLE, "exemplars": _EXEMPLARS, "min": DOUBLE, "max": DOUBLE}
 _HISTOGRAMS = build(metrics.HistogramDataPoint, bucket_counts=_COUNTS, explicit_bounds=some(DOUBLE), **_HISTOGRAM)
@@ -174,15 +197,19 @@ def _request(
     scope = st.tuples(build(of_scope, scope=SCOPES, schema_url=TEXT), st.lists(items, min_size=1, max_size=3)).map(
         lambda parts: _merged(parts[0], of_scope(**{rows: parts[1]}))
     )
-    envelope = st.tuples(build(of_resource, resource=RESOURCES, schema_url=TEXT), st.lists(scope, min_size=1, max_size=2)).map(
-        lambda parts: _merged(parts[0], of_resource(**{scopes: parts[1]}))
-    )
+    envelope = st.tuples(
+        build(of_resource, resource=RESOURCES, schema_url=TEXT), st.lists(scope, min_size=1, max_size=2)
+    ).map(lambda parts: _merged(parts[0], of_resource(**{scopes: parts[1]})))
     return st.lists(envelope, max_size=3).map(lambda parts: request(**{resources: parts}))
 
 
 REQUESTS: dict[Signal, st.SearchStrategy[Message]] = {
     Signal.TRACES: _request(
-        ExportTraceServiceRequest, ("resource_spans", "scope_spans", "spans"), trace.ResourceSpans, trace.ScopeSpans, SPANS
+        ExportTraceServiceRequest,
+        ("resource_spans", "scope_spans", "spans"),
+        trace.ResourceSpans,
+        trace.ScopeSpans,
+        SPANS,
     ),
     Signal.METRICS: _request(
         ExportMetricsServiceRequest,
@@ -192,6 +219,10 @@ REQUESTS: dict[Signal, st.SearchStrategy[Message]] = {
         METRICS,
     ),
     Signal.LOGS: _request(
-        ExportLogsServiceRequest, ("resource_logs", "scope_logs", "log_records"), logs.ResourceLogs, logs.ScopeLogs, LOG_RECORDS
+        ExportLogsServiceRequest,
+        ("resource_logs", "scope_logs", "log_records"),
+        logs.ResourceLogs,
+        logs.ScopeLogs,
+        LOG_RECORDS,
     ),
 }

@@ -1,6 +1,7 @@
 """Bytes in flight: what was received and not yet answered, over every receiver, kept under one bound."""
 
 from types import TracebackType
+from typing import Self
 
 from spanmill.errors import Busy
 
@@ -29,7 +30,7 @@ class Held:
         self._size = 0
 
     def add(self, size: int) -> None:
-        """Occupy `size` more bytes: before reading a body of known length, as chunks arrive, and again when decompressing.
+        """Occupy `size` more bytes: before a body of known length is read, as chunks arrive, and as they decompress.
 
         Raises `Busy` when that would pass the bound; a single request is always let in when nothing else is in flight.
         """
@@ -37,12 +38,13 @@ class Held:
         others = admission.in_flight_bytes - self._size
         if others > 0 and admission.in_flight_bytes + size > admission.max_bytes:
             raise Busy(
-                f"{admission.in_flight_bytes} bytes are in flight, of {admission.max_bytes} allowed", admission.retry_after
+                f"{admission.in_flight_bytes} bytes are in flight, of {admission.max_bytes} allowed",
+                admission.retry_after,
             )
         admission.in_flight_bytes += size
         self._size += size
 
-    def __enter__(self) -> "Held":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
 
-STORE_RETRY = RetryOnFailure(initial_interval=0.5, max_interval=10, max_elapsed_time=0)
+STORE_RETRY = RetryOnFailure.model_validate({"initial_interval": "500ms", "max_interval": "10s", "max_elapsed_time": 0})
 """For exporters without `retry_on_failure`: a store on this machine is tried for ever."""
 
 
@@ -49,9 +49,15 @@ class Delivery:
     """Reads a pipeline's journal for one exporter, at the exporter's own pace."""
 
     def __init__(
-        self, pipeline: PipelineId, journal: Journal, node: ExporterNode, preference: BatchPreference, *, metrics: Metrics,
+        self,
+        pipeline: PipelineId,
+        journal: Journal,
+        node: ExporterNode,
+        preference: BatchPreference,
+        *,
+        metrics: Metrics,
         log: "FilteringBoundLogger",
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.pipeline = pipeline
         self.node = node
         self.counted = Delivered()
@@ -82,7 +88,7 @@ class Delivery:
     async def drain(self) -> None:
         """Deliver what is held, without waiting for more. Cancel it to give up; `counted.held` is what was left."""
         self._draining.set()
-        if self._task is not None:
+        if self._task is not None and not self._task.done():
             try:
                 await self._task
             finally:
@@ -118,7 +124,7 @@ class Delivery:
         return bool(met) or (pressed and nothing_waits)
 
     async def _next(self, deadline: float | None) -> Record | None:
-        """The next record; None when none comes before the deadline (event loop time), or when draining finds no more."""
+        """The next record; None when none comes before the deadline (event loop time), or draining finds no more."""
         if self._reader.unread:
             return await self._reader.next()
         if self._draining.is_set():
@@ -183,7 +189,7 @@ class Delivery:
                 await self.node.exporter.export(batch, position)
             except (Busy, Rejected):
                 raise
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - a defect in an exporter must not stop the delivery
                 self._log.error("the exporter failed", pipeline=str(self.pipeline), exc_info=error)
                 raise Rejected(f"the exporter failed: {type(error).__name__}: {error}") from None
             finally:

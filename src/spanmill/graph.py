@@ -8,7 +8,7 @@ Start runs against the flow and stop with it, so that every component drains int
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +22,7 @@ from spanmill.intake import SignalIntake
 from spanmill.journal.memory import MemoryJournal
 from spanmill.names import ComponentId, Kind, PipelineId
 from spanmill.pipeline import MeasuredTransform, Pipeline
-from spanmill.registry import component_type
+from spanmill.registry import built_type
 from spanmill.signal import Signal
 from spanmill.telemetry.logs import component_log
 from spanmill.telemetry.metrics import Metrics
@@ -48,7 +48,9 @@ class Report:
 class Graph:
     """The running components. Building does no work; `start` may be called once."""
 
-    def __init__(self, configuration: Configuration, metrics: Metrics, pages: Pages, fatal: Callable[[BaseException], None]) -> None:
+    def __init__(
+        self, configuration: Configuration, metrics: Metrics, pages: Pages, fatal: Callable[[BaseException], None]
+    ) -> None:
         self._configuration = configuration
         self._metrics = metrics
         self._pages = pages
@@ -61,7 +63,11 @@ class Graph:
         self._executor = ThreadPoolExecutor(max_workers=2, thread_name_prefix="intake")
         self._states: dict[str, str] = {}
         self._started: list[tuple[str, Any]] = []
-        self.extensions = {i: self._build(Kind.EXTENSIONS, i) for i in configuration.service.extensions if not component_type(Kind.EXTENSIONS, i.type).ignored}
+        self.extensions = {
+            i: self._build(Kind.EXTENSIONS, i)
+            for i in configuration.service.extensions
+            if not built_type(Kind.EXTENSIONS, i.type).ignored
+        }
         self.exporters = self._build_exporters()
         self.pipelines = self._build_pipelines()
         self.deliveries = self._build_deliveries()
@@ -72,7 +78,7 @@ class Graph:
 
     def _build(self, kind: Kind, identity: ComponentId) -> Any:
         config = self._configuration.components(kind)[identity]
-        factory = component_type(kind, identity.type).load_factory()
+        factory = built_type(kind, identity.type).load_factory()
         settings = Settings(kind, identity, component_log(kind.singular, str(identity)), self._metrics)
         return factory(config, settings)
 
@@ -152,11 +158,11 @@ class Graph:
         for pipeline in self.pipelines.values():
             for measured in pipeline.transforms:
                 if hasattr(measured.transform, "start"):
-                    await self._start("processor", pipeline.identity, measured.transform)
+                    await self._start("processor", measured.component, measured.transform)
         for identity, receiver in self.receivers.items():
             await self._start("receiver", identity, receiver)
 
-    async def _start(self, kind: str, identity: ComponentId | PipelineId, component: Any) -> None:
+    async def _start(self, kind: str, identity: ComponentId, component: Any) -> None:
         name = f"{kind}/{identity}"
         self._states[name] = "starting"
         self._started.append((name, component))
@@ -169,9 +175,9 @@ class Graph:
             raise StartError(name, f"{type(error).__name__}: {error}") from error
         self._states[name] = "ok"
 
-    async def stop(self, timeout: float) -> Report:
-        """Stop everything within `timeout` seconds; what could not be delivered by then is in the report."""
-        deadline = asyncio.get_running_loop().time() + timeout
+    async def stop(self, grace_seconds: float) -> Report:
+        """Stop everything within `grace_seconds`; what could not be delivered by then is in the report."""
+        deadline = asyncio.get_running_loop().time() + grace_seconds
         await self._stop("receiver", deadline)
         await _within(deadline, (intake.drain() for intake in self.intakes.values()))
         await _within(deadline, (delivery.drain() for delivery in self.deliveries))
@@ -185,7 +191,9 @@ class Graph:
         chosen = [(name, component) for name, component in self._started if name.startswith(f"{kind}/")]
         for name, _ in chosen:
             self._states[name] = "stopping"
-        for name, error in zip((n for n, _ in chosen), await _within(deadline, (c.stop() for _, c in chosen)), strict=True):
+        for name, error in zip(
+            (n for n, _ in chosen), await _within(deadline, (c.stop() for _, c in chosen)), strict=True
+        ):
             if error is not None:
                 self._log.error("a component did not stop cleanly", component=name, reason=repr(error))
             self._states[name] = "stopped"
@@ -200,25 +208,22 @@ class Graph:
         return Report(exporters)
 
     def status(self) -> Status:
-        """See `Status`: not ready while starting or stopping, while a pipeline refuses, or while nothing gets out of it."""
-        components = dict(self._states) | self._failing()
+        """See `Status`: not ready while starting or stopping, while a pipeline refuses, or while nothing leaves one."""
+        failing = self._failing()
         reasons = [f"{name} is {state}" for name, state in self._states.items() if state != "ok"]
         for pipeline in self.pipelines.values():
-            try:
-                pipeline.check()
-            except Busy as busy:
-                reasons.append(f"senders are refused: {busy.reason}")
-            stuck = [d for d in self.deliveries if d.pipeline == pipeline.identity and f"exporter/{d.node.identity}" in components and components[f"exporter/{d.node.identity}"] != "ok"]
-            deliveries = [d for d in self.deliveries if d.pipeline == pipeline.identity]
-            if deliveries and len(stuck) == len(deliveries) and not reasons:
-                reasons.append(f"nothing gets out of pipeline {pipeline.identity}: every exporter is failing")
-        ready = bool(self._states) and not reasons
-        return Status(ready, tuple(reasons), time.monotonic() - self._built, components)
+            reasons.extend(_refusal(pipeline))
+            exporters = {str(d.node.identity) for d in self.deliveries if d.pipeline == pipeline.identity}
+            if exporters and exporters <= failing.keys():
+                reasons.append(f"nothing leaves pipeline {pipeline.identity}: every exporter of it is failing")
+        components = self._states | {f"exporter/{name}": state for name, state in failing.items()}
+        uptime = time.monotonic() - self._built
+        return Status(bool(self._states) and not reasons, tuple(reasons), uptime, components)
 
     def _failing(self) -> dict[str, str]:
         now = asyncio.get_running_loop().time()
         return {
-            f"exporter/{node.identity}": f"failing: {node.failure}"
+            str(node.identity): f"failing: {node.failure}"
             for node in self.exporters.values()
             if node.failing_since is not None and now - node.failing_since > _FAILING_SECONDS
         }
@@ -231,14 +236,14 @@ class Graph:
 class ComponentHost:
     """The engine as one component sees it. Implements `component.Host`."""
 
-    def __init__(self, graph: Graph, pages: Pages, identity: ComponentId | PipelineId) -> None:
+    def __init__(self, graph: Graph, pages: Pages, identity: ComponentId) -> None:
         self.admission = graph.admission
         self.pages = pages
         self._graph = graph
         self._identity = identity
 
     def intake(self, signal: Signal) -> Intake | None:
-        return self._graph.intakes.get((self._identity, signal))  # type: ignore[arg-type]
+        return self._graph.intakes.get((self._identity, signal))
 
     def report_fatal(self, error: BaseException) -> None:
         self._graph.report_fatal(error)
@@ -250,6 +255,13 @@ class ComponentHost:
         return self._graph.extensions[component]
 
 
+def _refusal(pipeline: Pipeline) -> Iterator[str]:
+    try:
+        pipeline.check()
+    except Busy as busy:
+        yield f"senders are refused: {busy.reason}"
+
+
 def _preference(exporter: BatchPreference, pipeline: BatchPreference | None) -> BatchPreference:
     """An exporter that gathers knows best (a file has its own size); any other takes what the `batch` processor asks."""
     gathers = exporter.min_items or exporter.min_bytes
@@ -257,7 +269,7 @@ def _preference(exporter: BatchPreference, pipeline: BatchPreference | None) -> 
 
 
 async def _within(deadline: float, work: Iterable[Any]) -> list[BaseException | None]:
-    """Run all at once; what is not done by `deadline` (event loop time) is cancelled. The error of each, or None."""
+    """Run all at once, and cancel what is not done by `deadline` (event loop time). The error of each, or None."""
     tasks = [asyncio.ensure_future(item) for item in work]
     if not tasks:
         return []

@@ -5,6 +5,7 @@ hundreds. Returning from `submit` means that every journal behind this intake ha
 """
 
 import asyncio
+import copy
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Executor
@@ -162,8 +163,8 @@ class SignalIntake:
 
     def _fail(self, requests: list[_Waiting], error: Busy | Rejected) -> None:
         for request in requests:
-            if not request.answer.done():
-                request.answer.set_exception(type(error)(*_arguments(error)))
+            if not request.answer.done():  # each gets its own: a shared one would grow a common traceback
+                request.answer.set_exception(copy.copy(error))
 
     def _as_rejected(self, error: Exception) -> Rejected:
         if isinstance(error, Rejected):
@@ -178,8 +179,3 @@ class SignalIntake:
 
     def _labels(self) -> dict[str, str]:
         return {"receiver": str(self._receiver), "otel_signal": self._signal.value}
-
-
-def _arguments(error: Busy | Rejected) -> tuple[object, ...]:
-    """Each waiting request raises an exception of its own: one shared among tasks would grow a common traceback."""
-    return (error.reason, error.retry_after) if isinstance(error, Busy) else (error.reason,)

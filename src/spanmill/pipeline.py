@@ -28,6 +28,7 @@ class MeasuredTransform:
 
     def __init__(self, component: ComponentId, pipeline: PipelineId, transform: Transform, metrics: Metrics) -> None:
         labels = {"processor": str(component), "otel_signal": pipeline.signal.value, "pipeline": str(pipeline)}
+        self.component = component
         self.transform = transform
         self._incoming = metrics.counter("otelcol_processor_incoming_items", **labels)
         self._outgoing = metrics.counter("otelcol_processor_outgoing_items", **labels)

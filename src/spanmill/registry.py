@@ -129,6 +129,11 @@ def component_type(kind: Kind, name: str) -> ComponentType | None:
     return _BY_NAME.get((kind, name))
 
 
+def built_type(kind: Kind, name: str) -> ComponentType:
+    """The same for a name that validation has passed. Raises `KeyError`."""
+    return _BY_NAME[kind, name]
+
+
 def component_types(kind: Kind) -> tuple[ComponentType, ...]:
     """All types of a kind, in the table's order."""
     return tuple(component for component in COMPONENTS if component.kind is kind)

@@ -64,7 +64,7 @@ class Daemon:
                 await self._start()
             except StartError as error:
                 self._log.error(str(error))
-                await self.graph.stop(timeout=1.0)
+                await self.graph.stop(grace_seconds=1.0)
                 return ExitCode.START
             await self._ended.wait()
             return await self._drain()

@@ -55,7 +55,9 @@ def regrouped(request: Message) -> list[bytes]:
                 resource=resources.resource if resources.HasField("resource") else None, schema_url=resources.schema_url
             )
             head = owner.SerializeToString(deterministic=True) + shell.SerializeToString(deterministic=True)
-            items = next(value for field, value in scopes.ListFields() if field.name in ("spans", "metrics", "log_records"))
+            items = next(
+                value for field, value in scopes.ListFields() if field.name in ("spans", "metrics", "log_records")
+            )
             rows.extend(head + item.SerializeToString(deterministic=True) for item in items)
     return rows
 
@@ -131,7 +133,9 @@ def test_an_empty_request_has_no_rows_and_no_bytes() -> None:
 
 
 def test_equal_resources_of_several_requests_are_kept_once() -> None:
-    payload = _delimited(1, _delimited(1, _delimited(1, _delimited(1, b"service.name"))) + _delimited(2, _delimited(2, b"")))
+    payload = _delimited(
+        1, _delimited(1, _delimited(1, _delimited(1, b"service.name"))) + _delimited(2, _delimited(2, b""))
+    )
     decoded = decode(Signal.TRACES, [payload] * 50)
     assert decoded.records.num_rows == 50
     assert len(decoded.records.column("resource").dictionary) == 1

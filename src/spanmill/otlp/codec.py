@@ -88,7 +88,13 @@ def encode(signal: Signal, records: pa.RecordBatch) -> bytes:
     resource_codes, scope_codes = resource_codes[first_rows], scope_codes[first_rows]
 
     scope_starts = np.flatnonzero(_changes(resource_codes, scope_codes))
-    scopes = _gather(scope, scope_codes[scope_starts], scope_type, service.items, _lists(items, scope_starts, scope_type.field(service.items).type))
+    scopes = _gather(
+        scope,
+        scope_codes[scope_starts],
+        scope_type,
+        service.items,
+        _lists(items, scope_starts, scope_type.field(service.items).type),
+    )
     resource_starts = np.flatnonzero(_changes(resource_codes[scope_starts]))
     resources = _gather(
         resource,
@@ -97,7 +103,9 @@ def encode(signal: Signal, records: pa.RecordBatch) -> bytes:
         service.scopes,
         _lists(scopes, resource_starts, resource_type.field(service.scopes).type),
     )
-    whole = pa.RecordBatch.from_arrays([_lists(resources, np.zeros(1, np.int64), request_schema.field(0).type)], schema=request_schema)
+    whole = pa.RecordBatch.from_arrays(
+        [_lists(resources, np.zeros(1, np.int64), request_schema.field(0).type)], schema=request_schema
+    )
     return bytes(request_handler(signal).record_batch_to_array(whole)[0].as_buffer())
 
 
@@ -137,7 +145,9 @@ def _share_equal_resources(resource: pa.DictionaryArray) -> pa.DictionaryArray:
         pa.RecordBatch.from_arrays([message.field(i) for i in range(len(fields))], schema=pa.schema(fields))
     )
     present = pc.cast(message.is_valid(), pa.string())
-    identity = pc.binary_join_element_wise(serialized, present.cast(pa.binary()), envelopes.field("schema_url").cast(pa.binary()), b"\0")
+    identity = pc.binary_join_element_wise(
+        serialized, present.cast(pa.binary()), envelopes.field("schema_url").cast(pa.binary()), b"\0"
+    )
     codes = identity.dictionary_encode().indices.to_numpy()
     _, first = np.unique(codes, return_index=True)
     return _dictionary(codes[resource.indices.to_numpy()], envelopes.take(pa.array(first)))
@@ -158,7 +168,9 @@ def _column(records: pa.RecordBatch, field: pa.Field) -> pa.Array:
     return records.column(field.name)
 
 
-def _gather(column: pa.DictionaryArray, codes: np.ndarray, kind: pa.StructType, lists_name: str, lists: pa.ListArray) -> pa.StructArray:
+def _gather(
+    column: pa.DictionaryArray, codes: np.ndarray, kind: pa.StructType, lists_name: str, lists: pa.ListArray
+) -> pa.StructArray:
     envelopes = column.dictionary.take(pa.array(codes))
     children = [lists if f.name == lists_name else envelopes.field(f.name) for f in kind]
     return pa.StructArray.from_arrays(children, fields=list(kind))

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
 from google.protobuf.message import Message
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
@@ -76,7 +75,7 @@ def _registry() -> ProtoRegistry:
     return ProtoRegistry(list(files.values()))
 
 
-def _add_file(file: FileDescriptor, files: dict[str, bytes]) -> None:
+def _add_file(file: Any, files: dict[str, bytes]) -> None:
     for dependency in file.dependencies:
         _add_file(dependency, files)
     description = FileDescriptorProto()
@@ -90,9 +89,13 @@ def _add_file(file: FileDescriptor, files: dict[str, bytes]) -> None:
 
 
 @cache
+def _handler(full_name: str) -> Any:
+    return _registry().create_for_message(full_name, None)
+
+
 def handler(message: type[Message]) -> Any:
     """The ptars handler of a message: `array_to_record_batch(BinaryArray)` and `record_batch_to_array(RecordBatch)`."""
-    return _registry().create_for_message(message.DESCRIPTOR.full_name, None)
+    return _handler(message.DESCRIPTOR.full_name)
 
 
 def request_handler(signal: Signal) -> Any:

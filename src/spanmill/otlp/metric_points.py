@@ -35,10 +35,14 @@ def explode(metrics: pa.StructArray) -> tuple[dict[str, pa.Array], np.ndarray]:
         messages = points.flatten()
         parts.append({f.name: messages.field(i) for i, f in enumerate(messages.type)})
     if not parts:
-        return {"metric": _describe(metrics, np.zeros(0, np.int32))} | {n: pa.nulls(0, t) for n, t in _point_fields().items()}, np.zeros(0, np.int64)
+        return {"metric": _describe(metrics, np.zeros(0, np.int32))} | {
+            n: pa.nulls(0, t) for n, t in _point_fields().items()
+        }, np.zeros(0, np.int64)
     owner = np.concatenate(owners)
     columns = {
-        name: pa.concat_arrays([p[name].cast(kind) if name in p else pa.nulls(len(o), kind) for p, o in zip(parts, owners, strict=True)])
+        name: pa.concat_arrays(
+            [p[name].cast(kind) if name in p else pa.nulls(len(o), kind) for p, o in zip(parts, owners, strict=True)]
+        )
         for name, kind in _point_fields().items()
     }
     if len(parts) > 1:
@@ -48,7 +52,9 @@ def explode(metrics: pa.StructArray) -> tuple[dict[str, pa.Array], np.ndarray]:
     return {"metric": _describe(metrics, owner)} | columns, owner
 
 
-def implode(records: pa.RecordBatch, envelope_changes: np.ndarray, metric_type: pa.StructType) -> tuple[pa.StructArray, np.ndarray]:
+def implode(
+    records: pa.RecordBatch, envelope_changes: np.ndarray, metric_type: pa.StructType
+) -> tuple[pa.StructArray, np.ndarray]:
     """`Metric` messages of the rows, and the first row of each. Neighbours of one metric and envelope are put together."""
     metric = records.column("metric")
     codes = metric.indices.to_numpy()
@@ -62,14 +68,21 @@ def implode(records: pa.RecordBatch, envelope_changes: np.ndarray, metric_type: 
     children = []
     for field in metric_type:
         if field.name in TYPES:
-            children.append(_data(records, field, type_of_metric == field.name, type_of_row == field.name, lengths, described))
+            children.append(
+                _data(records, field, type_of_metric == field.name, type_of_row == field.name, lengths, described)
+            )
         else:
             children.append(described.field(field.name))
     return pa.StructArray.from_arrays(children, fields=list(metric_type)), starts
 
 
 def _data(
-    records: pa.RecordBatch, field: pa.Field, metrics: np.ndarray, rows: np.ndarray, lengths: np.ndarray, described: pa.StructArray
+    records: pa.RecordBatch,
+    field: pa.Field,
+    metrics: np.ndarray,
+    rows: np.ndarray,
+    lengths: np.ndarray,
+    described: pa.StructArray,
 ) -> pa.StructArray:
     """The `Gauge`, `Sum`, ... messages: null for metrics of another type."""
     if not metrics.any():
@@ -87,7 +100,14 @@ def _data(
 @cache
 def _point_fields() -> dict[str, pa.DataType]:
     """The columns of all five point messages. Those with the same name have the same type."""
-    metric = request_handler(Signal.METRICS).schema().field(0).type.value_type.field("scope_metrics").type.value_type.field("metrics").type.value_type
+    metric = (
+        request_handler(Signal.METRICS)
+        .schema()
+        .field(0)
+        .type.value_type.field("scope_metrics")
+        .type.value_type.field("metrics")
+        .type.value_type
+    )
     fields: dict[str, pa.DataType] = {}
     for name in TYPES:
         for field in metric.field(name).type.field("data_points").type.value_type:
@@ -105,7 +125,9 @@ def _describe(metrics: pa.StructArray, owner: np.ndarray) -> pa.DictionaryArray:
         index = data.type.get_field_index("aggregation_temporality")
         if index >= 0 and valid.any():
             temporality[valid] = data.filter(data.is_valid()).field(index).to_numpy()
-    monotonic = pc.fill_null(metrics.field("sum").flatten()[metrics.field("sum").type.get_field_index("is_monotonic")], False)
+    monotonic = pc.fill_null(
+        metrics.field("sum").flatten()[metrics.field("sum").type.get_field_index("is_monotonic")], False
+    )
     values = pa.StructArray.from_arrays(
         [*(metrics.field(n) for n in _SHARED), pa.array(types, pa.string()), pa.array(temporality), monotonic],
         fields=[

@@ -18,7 +18,9 @@ from spanmill.schema.table import Column, Table
 
 
 def _time(records: pa.RecordBatch) -> pa.Array:
-    return pc.coalesce(timestamp(records.column("time_unix_nano")), timestamp(records.column("observed_time_unix_nano")))
+    return pc.coalesce(
+        timestamp(records.column("time_unix_nano")), timestamp(records.column("observed_time_unix_nano"))
+    )
 
 
 LOGS = Table(
@@ -35,8 +37,18 @@ LOGS = Table(
         Column("span_id", pa.string(), "The span it belongs to, hex; null for none.", of_field("span_id", hex_text)),
         Column("flags", pa.uint32(), "W3C trace flags.", field("flags")),
         Column("severity_number", pa.int32(), "1 (trace) to 24 (fatal); 0 is unspecified.", field("severity_number")),
-        Column("severity_text", pa.string(), "The severity as the source wrote it.", of_field("severity_text", text_or_null)),
-        Column("event_name", pa.string(), "What kind of event; null for a plain log line.", of_field("event_name", text_or_null)),
+        Column(
+            "severity_text",
+            pa.string(),
+            "The severity as the source wrote it.",
+            of_field("severity_text", text_or_null),
+        ),
+        Column(
+            "event_name",
+            pa.string(),
+            "What kind of event; null for a plain log line.",
+            of_field("event_name", text_or_null),
+        ),
         Column("body", pa.string(), "The message; a body that is not text as JSON.", of_field("body", values_to_text)),
         *RESOURCE_COLUMNS,
         ATTRIBUTES_COLUMN,

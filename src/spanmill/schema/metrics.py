@@ -116,7 +116,9 @@ METRICS = Table(
         Column("negative", _BUCKETS, "Its negative buckets.", of_field("negative", _buckets)),
         Column("quantiles", _QUANTILES, "Quantiles of a summary.", of_field("quantile_values", _cast(_QUANTILES))),
         Column("flags", pa.uint32(), "Bit 0: no value was recorded.", field("flags")),
-        Column("exemplars", pa.list_(_EXEMPLAR), "Single observations with their trace.", of_field("exemplars", _exemplars)),
+        Column(
+            "exemplars", pa.list_(_EXEMPLAR), "Single observations with their trace.", of_field("exemplars", _exemplars)
+        ),
         *RESOURCE_COLUMNS,
         ATTRIBUTES_COLUMN,
     ),

@@ -1,0 +1,107 @@
+"""The journal in memory: order, cursors, bounds."""
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spanmill.errors import Busy
+from spanmill.journal.memory import MemoryJournal
+from tests.data import span_ids, spans
+
+MIB = 1024 * 1024
+
+
+async def test_every_reader_gets_every_record_in_order() -> None:
+    journal = MemoryJournal(MIB)
+    one, two = journal.reader("one"), journal.reader("two")
+    for number in (1, 2, 3):
+        await journal.append(spans(1, first=number))
+    for reader in (one, two):
+        assert [span_ids((await reader.next()).batch)[0] for _ in range(3)] == [1, 2, 3]
+
+
+async def test_a_reader_waits_for_what_is_not_there_yet() -> None:
+    journal = MemoryJournal(MIB)
+    waiting = asyncio.create_task(journal.reader("one").next())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    await journal.append(spans(2))
+    assert len((await waiting).batch) == 2
+
+
+async def test_cancelling_a_wait_skips_nothing() -> None:
+    journal = MemoryJournal(MIB)
+    reader = journal.reader("one")
+    waiting = asyncio.create_task(reader.next())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await journal.append(spans(1))
+    assert (await reader.next()).sequence == 1
+
+
+async def test_records_are_held_until_the_slowest_reader_has_committed_them() -> None:
+    journal = MemoryJournal(MIB)
+    fast, slow = journal.reader("fast"), journal.reader("slow")
+    await journal.append(spans(1))
+    await fast.next()
+    fast.commit(1)
+    assert journal.held_bytes > 0
+    assert slow.held_items == 1
+    await slow.next()
+    slow.commit(1)
+    assert journal.held_bytes == 0
+
+
+async def test_a_full_journal_refuses_and_takes_again_when_there_is_room() -> None:
+    batch = spans(10)
+    journal = MemoryJournal(int(batch.nbytes * 1.5))
+    reader = journal.reader("one")
+    await journal.append(batch)
+    with pytest.raises(Busy, match="bytes allowed|allowed") as refused:
+        await journal.append(batch)
+    assert refused.value.retry_after > 0
+    await reader.next()
+    reader.commit(1)
+    assert await journal.append(batch) == 2
+
+
+async def test_a_batch_larger_than_the_journal_passes_when_the_journal_is_empty() -> None:
+    journal = MemoryJournal(10)
+    journal.reader("one")
+    assert await journal.append(spans(3)) == 1
+
+
+async def test_rewinding_reads_again_from_what_the_output_does_not_hold() -> None:
+    journal = MemoryJournal(MIB)
+    reader = journal.reader("one")
+    for number in (1, 2, 3):
+        await journal.append(spans(1, first=number))
+    reader.rewind(2)
+    assert (await reader.next()).sequence == 3
+    assert reader.held_items == 1
+
+
+@given(st.lists(st.sampled_from(["append", "read", "commit"]), max_size=40))
+def test_held_is_what_was_appended_less_what_every_reader_committed(steps: list[str]) -> None:
+    async def check() -> None:
+        batch = spans(2)
+        journal = MemoryJournal(MIB)
+        reader = journal.reader("one")
+        appended = read = committed = 0
+        for step in steps:
+            if step == "append":
+                appended += 1
+                assert await journal.append(batch) == appended
+            elif step == "read" and reader.unread:
+                read += 1
+                assert (await reader.next()).sequence == read
+            elif step == "commit" and read > committed:
+                committed += 1
+                reader.commit(committed)
+            assert reader.unread == appended - read
+            assert reader.held_items == 2 * (appended - committed)
+            assert journal.held_bytes == batch.nbytes * (appended - committed) == reader.held_bytes
+
+    asyncio.run(check())
