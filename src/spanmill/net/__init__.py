@@ -1,0 +1,1 @@
+"""What receivers, exporters and extensions share about sockets: listening and TLS."""

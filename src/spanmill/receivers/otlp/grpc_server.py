@@ -1,0 +1,153 @@
+"""OTLP over gRPC: the three Export methods, with the messages as bytes."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc
+from google.rpc import code_pb2
+
+from spanmill.component import Host, Settings
+from spanmill.config.values import Endpoint
+from spanmill.errors import Busy
+from spanmill.net.listening import check_free
+from spanmill.net.tls import ServerTls
+from spanmill.otlp import responses
+from spanmill.otlp.messages import SERVICES
+from spanmill.otlp.responses import Encoding
+from spanmill.receivers.otlp import answers
+from spanmill.receivers.otlp.answers import Refusal
+from spanmill.receivers.otlp.config import GrpcListener
+from spanmill.receivers.otlp.reception import Reception
+from spanmill.signal import Signal
+
+TRANSPORT = "grpc"
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
+_STATUS_TRAILER = "grpc-status-details-bin"
+_RETRY_TRAILER = "google.rpc.retryinfo-bin"
+"""Where OpenTelemetry's Python exporter looks for the delay; others read it from the status."""
+_MAX_MESSAGE_CHARACTERS = 256
+"""It travels in trailers, three times over; clients accept 8 KiB of those."""
+_HANDSHAKE_MILLISECONDS = 10_000
+_NEVER_MILLISECONDS = 2**31 - 1
+
+Export = Callable[[bytes, Any], Awaitable[bytes]]
+
+
+class GrpcServer:
+    """One listener. grpc.aio itself enforces the sizes of messages and metadata, and decompresses gzip and deflate."""
+
+    def __init__(self, config: GrpcListener, settings: Settings) -> None:
+        self._config = config
+        self._settings = settings
+        self._server: Any = None
+        self.endpoint = config.endpoint
+
+    async def start(self, host: Host) -> None:
+        """Raises `OSError` when the address cannot be had, or the certificate cannot be read."""
+        tls = ServerTls(self._config.tls) if self._config.tls else None
+        check_free(self._config.endpoint)
+        reception = Reception(host, self._settings, TRANSPORT, self._config.max_decoded_items)
+        methods = _methods(reception)
+        self._server = grpc.aio.server(handlers=(methods,), options=_options(self._config))
+        try:
+            port = self._bind(tls)
+            self.endpoint = (
+                self._config.endpoint if self._config.endpoint.socket else Endpoint(self._config.endpoint.host, port)
+            )
+            await self._server.start()
+        except RuntimeError as error:
+            await self._server.stop(None)
+            self._server = None
+            raise OSError(f"cannot listen on {self._config.endpoint}: {error}") from None
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Stop accepting, finish what is under way, close."""
+        if self._server is not None:
+            server, self._server = self._server, None
+            await server.stop(grace_seconds)
+
+    def _bind(self, tls: ServerTls | None) -> int:
+        endpoint = self._config.endpoint
+        host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host or "[::]"
+        address = f"unix:{endpoint.socket}" if endpoint.socket else f"{host}:{endpoint.port}"
+        if tls is None:
+            return int(self._server.add_insecure_port(address))
+        return int(self._server.add_secure_port(address, tls.grpc_credentials()))
+
+
+class _Methods(grpc.GenericRpcHandler):  # type: ignore[misc]
+    """Handlers by method name; grpc answers UNIMPLEMENTED to any other."""
+
+    def __init__(self, handlers: dict[str, Any]) -> None:
+        self._handlers = handlers
+
+    def service(self, details: Any) -> Any:
+        return self._handlers.get(details.method)
+
+
+def _methods(reception: Reception) -> _Methods:
+    return _Methods(
+        {SERVICES[signal].method: grpc.unary_unary_rpc_method_handler(_export(signal, reception)) for signal in Signal}
+    )
+
+
+def _export(signal: Signal, reception: Reception) -> Export:
+    async def export(payload: bytes, context: Any) -> bytes:
+        try:
+            with reception.admission.hold() as held:
+                try:
+                    held.add(len(payload))
+                except Busy as error:
+                    raise answers.no_admission(error) from None
+                outcome = await reception.take(signal, payload)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it was, the sender gets an answer
+            _refuse(context, reception.refusal(error), signal)
+            return b""
+        return responses.success(signal, outcome, Encoding.PROTOBUF)
+
+    return export
+
+
+def _refuse(context: Any, refusal: Refusal, signal: Signal) -> None:
+    message = refusal.message[:_MAX_MESSAGE_CHARACTERS]
+    trailers: list[tuple[str, bytes]] = []
+    if refusal.retry_after is not None:
+        trailers.append((_RETRY_TRAILER, responses.retry_info(refusal.retry_after)))
+    if refusal.grpc_code == code_pb2.INVALID_ARGUMENT:
+        details = responses.bad_request(refusal.grpc_code, message, SERVICES[signal].resources)
+    else:
+        details = responses.status(refusal.grpc_code, message, refusal.retry_after, Encoding.PROTOBUF)
+    trailers.append((_STATUS_TRAILER, details))
+    context.set_code(_CODES[refusal.grpc_code])
+    context.set_details(message)
+    context.set_trailing_metadata(tuple(trailers))
+
+
+def _options(config: GrpcListener) -> list[tuple[str, int]]:
+    parameters, enforcement = config.keepalive.server_parameters, config.keepalive.enforcement_policy
+    options = {
+        "grpc.max_receive_message_length": config.max_recv_msg_size_mib * 1024 * 1024,
+        "grpc.max_metadata_size": config.max_header_bytes,
+        "grpc.absolute_max_metadata_size": config.max_header_bytes,
+        "grpc.max_allowed_incoming_connections": config.max_connections,
+        "grpc.server_handshake_timeout_ms": _HANDSHAKE_MILLISECONDS,
+        "grpc.so_reuseport": 0,
+        "grpc.keepalive_time_ms": _milliseconds(parameters.time),
+        "grpc.keepalive_timeout_ms": _milliseconds(parameters.timeout),
+        "grpc.max_connection_idle_ms": _milliseconds(parameters.max_connection_idle),
+        "grpc.max_connection_age_ms": _milliseconds(parameters.max_connection_age),
+        "grpc.max_connection_age_grace_ms": _milliseconds(parameters.max_connection_age_grace),
+        "grpc.http2.min_ping_interval_without_data_ms": _milliseconds(enforcement.min_time),
+        "grpc.keepalive_permit_without_calls": int(enforcement.permit_without_stream),
+    }
+    if config.max_concurrent_streams:
+        options["grpc.max_concurrent_streams"] = config.max_concurrent_streams
+    return list(options.items())
+
+
+def _milliseconds(seconds: float) -> int:
+    """In grpc's terms, where the largest number stands for never; in the configuration it is 0."""
+    return min(_NEVER_MILLISECONDS, round(seconds * 1000)) if seconds else _NEVER_MILLISECONDS
