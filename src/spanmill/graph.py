@@ -263,7 +263,7 @@ def _refusal(pipeline: Pipeline) -> Iterator[str]:
 
 
 def _preference(exporter: BatchPreference, pipeline: BatchPreference | None) -> BatchPreference:
-    """An exporter that gathers knows best (a file has its own size); any other takes what the `batch` processor asks."""
+    """An exporter that gathers knows best (a file has its own size); others take what the `batch` processor asks."""
     gathers = exporter.min_items or exporter.min_bytes
     return exporter if gathers or pipeline is None else pipeline
 
