@@ -40,6 +40,10 @@ _LEVELS: Final = {
 }
 _NAMES: Final = {"warning": "warn", "critical": "error", "exception": "error"}
 _KEY: Final = "_repeats_of"
+LINES: Final = "_lines"
+"""Field of an event: texts that follow it, on lines of their own in the console and as the field `lines` in JSON."""
+UNLIMITED: Final = "_unlimited"
+"""Field of an event: true where the component limits itself, so that repetitions are not left out."""
 
 # C0 and C1 controls, line and paragraph separators, and the marks that reorder text on a screen.
 _UNSAFE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -125,11 +129,13 @@ class _Sink:
         message = str(event.pop("event", ""))
         key = (level, str(event.pop(_KEY, message)), str(event.get("otelcol.component.id", "")))
         trace = _trace(event.pop("exc_info", None))
+        lines = tuple(event.pop(LINES, ()))
+        unlimited = event.pop(UNLIMITED, False)
         with self._lock:
             if time.monotonic() >= self._window_ends:
                 self._begin_window()
-            if self._may_pass(key):
-                self._write(level, message, self._fields | event, trace)
+            if unlimited or self._may_pass(key):
+                self._write(level, message, self._fields | event, trace, lines)
 
     def report(self) -> None:
         """Write how often each message was left out since the last report."""
@@ -158,9 +164,11 @@ class _Sink:
             self._write(level, "repeated lines were left out", self._fields | fields, None)
         self._left_out.clear()
 
-    def _write(self, level: str, message: str, fields: dict[str, Any], trace: str | None) -> None:
+    def _write(
+        self, level: str, message: str, fields: dict[str, Any], trace: str | None, lines: tuple[str, ...] = ()
+    ) -> None:
         with suppress(OSError, ValueError):  # a closed stderr must not end the daemon
-            self._stream.write(self._render(level, message, fields, trace) + "\n")
+            self._stream.write(self._render(level, message, fields, trace, lines) + "\n")
             self._stream.flush()
 
 
@@ -195,17 +203,19 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _console(level: str, message: str, fields: dict[str, Any], trace: str | None) -> str:
+def _console(level: str, message: str, fields: dict[str, Any], trace: str | None, lines: tuple[str, ...]) -> str:
     line = f"{_now()}\t{level}\t{_safe(message)}"
     if fields:
         line += f"\t{_object(fields)}"
     if trace is not None:
-        line += "".join(f"\n\t{_safe(part)}" for part in trace.split("\n"))
-    return line
+        lines += tuple(trace.split("\n"))
+    return line + "".join(f"\n\t{_safe(part)}" for part in lines)
 
 
-def _json(level: str, message: str, fields: dict[str, Any], trace: str | None) -> str:
-    extra = {} if trace is None else {"stacktrace": trace}
+def _json(level: str, message: str, fields: dict[str, Any], trace: str | None, lines: tuple[str, ...]) -> str:
+    extra: dict[str, Any] = {} if trace is None else {"stacktrace": trace}
+    if lines:
+        extra["lines"] = lines
     return _object({"level": level, "ts": _now(), "msg": message} | fields | extra)
 
 

@@ -63,7 +63,8 @@ def _sha1(value: AnyValue) -> str:
         "int_value": lambda v: struct.pack("<q", v.int_value),
         "double_value": lambda v: struct.pack("<d", v.double_value),
     }
-    data = pack.get(value.WhichOneof("value"), lambda _: b"")(value)
+    packer = pack.get(value.WhichOneof("value"))
+    data = packer(value) if packer else b""
     return hashlib.sha1(data).hexdigest() if data else ""
 
 
