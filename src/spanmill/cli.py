@@ -13,6 +13,7 @@ import typer
 
 from spanmill.errors import ConfigError, SpanmillError, StartError
 from spanmill.exit_codes import ExitCode
+from spanmill.generate.options import Protocol
 
 app = typer.Typer(
     name="spanmill",
@@ -161,14 +162,22 @@ def query(
     raise typer.Exit(run_query(sql, directory, output_format.value))
 
 
-@app.command(
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
-)
-def generate(context: typer.Context) -> None:
-    """Send realistic LLM traces to a collector."""
-    from spanmill.generate import main as generate_main
+@app.command()
+def generate(
+    endpoint: Annotated[str, typer.Option(help="host:port of the collector; localhost if not given.")] = "",
+    protocol: Annotated[Protocol, typer.Option(help="OTLP's protocol.")] = Protocol.GRPC,
+    gzip: Annotated[bool, typer.Option("--gzip", help="Compress requests.")] = False,
+    rate: Annotated[float, typer.Option(min=0, help="Traces a second; 0: as fast as they are taken.")] = 10.0,
+    count: Annotated[int, typer.Option(min=0, help="Traces to send; 0: no bound.")] = 100,
+    duration: Annotated[float, typer.Option(min=0, help="Seconds to send for; 0: no bound.")] = 0.0,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same traces, but for the time of day.")] = 0,
+) -> None:
+    """Send realistic LLM traces, metrics and logs to a collector, with OpenTelemetry's own SDK."""
+    from spanmill.generate import Options
+    from spanmill.generate import generate as send
 
-    raise typer.Exit(generate_main(context.args))
+    options = Options(endpoint, protocol, gzip, rate, count, duration, seed)
+    print(f"{send(options)} traces were sent to {options.target}")
 
 
 def _read(sources: list[str], overrides: list[str] | None) -> Any:
