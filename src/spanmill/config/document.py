@@ -58,8 +58,8 @@ Editors complete and check keys with [`configuration.schema.json`](configuration
 
 - **Several files.** `--config` may be given more than once: maps are joined, lists and single values are replaced by
   the later file. A source is a path, `file:path`, `env:NAME` (the variable holds YAML) or `yaml:text`. `--set
-  path=value` comes last; keys are separated by dots, or by `::` where a key has dots in it. An empty top-level section in a later
-  file keeps the earlier one, with a warning; in the Collector it would erase it.
+  path=value` comes last; keys are separated by dots, or by `::` where a key has dots in it. An empty top-level section
+  in a later file keeps the earlier one, with a warning; in the Collector it would erase it.
 - **References.** `${env:NAME}` or `${NAME}` is an environment variable, `${env:NAME:-default}` has a default,
   `${file:path}` is a file's content. Where a value is nothing but a reference, its content is read as YAML, so that
   numbers are numbers; a key that takes text gets it as written. A variable that is not set and has no default is an

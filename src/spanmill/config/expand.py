@@ -100,11 +100,7 @@ class Expansion:
         return expanded
 
     def _resolved_text(self, reference: str) -> str:
-        tree = self._resolve(reference)
-        if tree.text is None:
-            kind = "a map" if isinstance(tree.value, dict) else "a list"
-            raise _ReferenceError(f"${{{reference}}} holds {kind} and stands inside a text", "text or a number")
-        return tree.text
+        return self._resolve(reference).text or ""
 
     def _resolve(self, reference: str) -> Tree:
         """What a reference (without its braces) stands for, itself expanded."""
@@ -139,8 +135,6 @@ class Expansion:
         except OSError as error:
             raise _ReferenceError(f"${{file:{rest}}} cannot be read: {error.strerror}") from None
         tree = parse_bytes(data, rest)
-        if isinstance(tree.value, dict | list):
-            return tree
         return replace(tree, text=data.decode("utf-8-sig").rstrip("\r\n"))
 
     def _variable(self, reference: str) -> Tree:

@@ -93,8 +93,10 @@ def _problem(error: ErrorDetails, model: type[Model], tree: Tree, path: Path) ->
     written, block, annotation = _follow(model, error["loc"])
     if context.get("key"):
         written = (*written, context["key"])
+        field = block.model_fields.get(context["key"])
+        annotation = bare(field.annotation) if field else None
     found = tree.find(written)
-    if found is not None and found.broken:
+    if found is not None and (found.broken or _is_echo(error, found)):
         return None
     location = found.at_key() if found is not None else tree.nearest(written).at_key()
     message, expected, hint = _words(error, block, context, written)
@@ -102,14 +104,17 @@ def _problem(error: ErrorDetails, model: type[Model], tree: Tree, path: Path) ->
     return Problem(message, dotted(path + written), location, expected, shown, hint)
 
 
+def _is_echo(error: ErrorDetails, found: Tree) -> bool:
+    """Whether the error only says again what is reported where it happened."""
+    if error["type"] == "too_short":
+        return bool(found.value)  # pydantic counts only the entries that are right
+    children = found.value.values() if isinstance(found.value, dict) else ()
+    return error["type"] == "spanmill" and any(child.broken for child in children)
+
+
 def _shown(error: ErrorDetails, annotation: Any, found: Tree | None) -> str:
-    if annotation is Secret:
-        return "a map" if isinstance(error["input"], dict) else "something else"
-    if (
-        found is None
-        or error.get("ctx", {}).get("key")
-        or (isinstance(found.value, dict) and error["type"] == "spanmill")
-    ):
+    """What stands there, unless that is a secret or a whole block in which something is wrong."""
+    if found is None or annotation is Secret or (isinstance(found.value, dict | list) and error["type"] == "spanmill"):
         return ""
     if isinstance(found.value, dict | list):
         return describe(found.plain())
@@ -130,7 +135,7 @@ def _words(error: ErrorDetails, block: type[Model], context: Mapping[str, Any], 
         return "not one of its values", one_of(choices), did_you_mean(error["input"], choices)
     if kind in _EXPECTED:
         hint = _advice(_EXPECTED[kind], error["input"])
-        return f"not {_EXPECTED[kind]}", _EXPECTED[kind], hint
+        return "wrong type", _EXPECTED[kind], hint
     return _bounds(kind, context)
 
 

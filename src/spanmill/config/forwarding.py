@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Final
 from pydantic import Field, ValidationInfo, model_validator
 
 from spanmill.config.base import Model, warn
-from spanmill.config.blocks import NO_AUTH, Compression, RetryOnFailure, SendingQueue, TlsClient
+from spanmill.config.blocks import Compression, RetryOnFailure, SendingQueue, TlsClient
 from spanmill.config.values import Secret
 
 _ONCE_BESIDE_TLS: Final = ("insecure", "ca_file", "cert_file", "key_file", "server_name_override")
@@ -16,7 +16,10 @@ class ForwardingConfig(Model):
 
     on_when_null: ClassVar = frozenset({"retry_on_failure", "sending_queue"})
     also_accepted: ClassVar = {key: f"retired; write `tls.{key}`" for key in _ONCE_BESIDE_TLS}
-    unsupported: ClassVar = {"auth": f"{NO_AUTH}; a fixed token goes into `headers`", "middlewares": "not supported"}
+    unsupported: ClassVar = {
+        "auth": "authenticators are not supported yet; a fixed token goes into `headers`",
+        "middlewares": "not supported",
+    }
 
     tls: TlsClient = TlsClient()
     """TLS of the connection."""

@@ -29,6 +29,7 @@ _MOST_VALUES: Final = 100_000
 _MOST_LEVELS: Final = 100
 _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
+_COLLECTION_TAGS: Final = (None, "!", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 _BOOLEANS: Final = {text: text.lower() == "true" for text in ("true", "True", "TRUE", "false", "False", "FALSE")}
 _INTEGER: Final = re.compile(r"[-+]?(0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|[1-9][0-9_]*|0)", re.ASCII)
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", re.ASCII)
@@ -124,6 +125,8 @@ class _Builder:
             raise self._error(f"nested more than {_MOST_LEVELS} levels deep", event)
         if isinstance(event, AliasEvent):
             return self._alias(event)
+        if isinstance(event, CollectionStartEvent) and event.tag not in _COLLECTION_TAGS:
+            raise self._error(f"the tag {event.tag} has no meaning here", event)
         if isinstance(event, MappingStartEvent):
             tree = self._mapping(event, level)
         elif isinstance(event, SequenceStartEvent):

@@ -6,12 +6,13 @@ Reads the tree and not the model, so that references are checked even where anot
 from dataclasses import dataclass, field
 from typing import Final
 
+from spanmill.absent import instead_of
 from spanmill.config.models import Pipeline
 from spanmill.config.problems import Problem, Severity, did_you_mean, dotted, one_of
 from spanmill.config.sections import Defined, a_or_an, parse_id
 from spanmill.config.tree import Location, Path, Tree
 from spanmill.names import ComponentId, Kind, PipelineId
-from spanmill.registry import component_type
+from spanmill.registry import component_type, component_types
 from spanmill.signal import Signal
 
 _ROLES: Final = {
@@ -104,8 +105,10 @@ def _where_else(text: str, component: ComponentId | None, kinds: tuple[Kind, ...
         return f"It is {a_or_an(other.singular)}."
     if component_type(kinds[0], component.type) is not None:
         return f"Add `{text}:` under `{kinds[0].value}`."
+    types = [known.name for kind in kinds for known in component_types(kind)]
     choices = [str(known) for kind in kinds for known in defined.ids[kind]]
-    return f"Defined are {one_of(choices)}." if choices else ""
+    known_elsewhere = instead_of(kinds[0], component.type) or did_you_mean(component.type, types)
+    return known_elsewhere or (f"Defined are {one_of(choices)}." if choices else "")
 
 
 def _read_pipeline(name: str, tree: Tree, defined: Defined, named: Named) -> None:

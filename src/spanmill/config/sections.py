@@ -70,7 +70,7 @@ def _unknown_sections(root: Tree) -> list[Problem]:
 
 
 def _not_a_map(tree: Tree, path: Path, expected: str) -> Problem:
-    return Problem("not a map", dotted(path), tree.at_key(), expected, describe(tree.plain()))
+    return Problem("wrong type", dotted(path), tree.at_key(), expected, describe(tree.plain()))
 
 
 def _read_id(kind: Kind, text: str, body: Tree, problems: list[Problem]) -> ComponentId | None:

@@ -72,7 +72,7 @@ class MetricTelemetry(Model):
         if readers is None:
             return data
         if not isinstance(readers, list):
-            raise invalid("not a list", "a list of readers", key="readers")
+            raise invalid("wrong type", "a list of readers", key="readers")
         addresses = [address for reader in readers if (address := _address(reader, info)) is not None]
         if len(addresses) > 1:
             raise invalid("more than one page", "one pull reader", key="readers")

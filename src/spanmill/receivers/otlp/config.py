@@ -1,12 +1,12 @@
 """Configuration of the OTLP receiver."""
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, ValidationInfo, model_validator
 
 from spanmill.config.base import Model, warn
 from spanmill.config.blocks import NO_AUTH, Cors, KeepaliveServer, TlsServer
-from spanmill.config.values import Duration, Endpoint, Flag, Positive, Whole
+from spanmill.config.values import Duration, Endpoint, Flag, Positive, Whole, invalid
 
 _MIB = 1024 * 1024
 
@@ -24,8 +24,6 @@ class Listener(Model):
     """Accepted for the Collector's sake: request headers are not passed on to processors."""
     max_decoded_items: Positive = 200_000
     """Most spans, log records or metric points in one request; more is refused before they are decoded."""
-    max_nesting_depth: Positive = 64
-    """Most levels of lists and maps inside one attribute value."""
     max_header_bytes: Positive = 16 * 1024
     """Most bytes of header fields in one request."""
     max_connections: Positive = 4096
@@ -57,6 +55,14 @@ class GrpcListener(Listener):
     """Accepted for the Collector's sake, in bytes."""
     keepalive: KeepaliveServer = KeepaliveServer()
     """How connections are kept alive and let go."""
+
+    @model_validator(mode="after")
+    def versions_of_grpc(self) -> Self:
+        if self.tls and self.tls.min_version != "1.2":
+            raise invalid("gRPC always offers TLS 1.2 and 1.3", "1.2", key="tls.min_version")
+        if self.tls and self.tls.max_version not in (None, "1.3"):
+            raise invalid("gRPC always offers TLS 1.2 and 1.3", "1.3", key="tls.max_version")
+        return self
 
 
 class HttpListener(Listener):
