@@ -43,12 +43,17 @@ def bound(sockets: list[socket.socket], endpoint: Endpoint) -> Endpoint:
 
 
 def check_free(endpoint: Endpoint) -> None:
-    """Raise `OSError` when `listen` would; for servers that insist on binding themselves. Clears away a dead Unix socket."""
+    """Raise `OSError` when `listen` would, and clear away a dead Unix socket: for servers that bind themselves."""
     if endpoint.port or endpoint.socket:
         for each in listen(endpoint):
             each.close()
-        if endpoint.socket:
-            Path(endpoint.socket).unlink(missing_ok=True)
+        remove_unix_socket(endpoint)
+
+
+def remove_unix_socket(endpoint: Endpoint) -> None:
+    """Take away what listening left in the file system."""
+    if endpoint.socket:
+        Path(endpoint.socket).unlink(missing_ok=True)
 
 
 def _addresses(

@@ -93,7 +93,7 @@ class _Reloading:
             material = read_material(self._config)
             self._use(material)
         except OSError as error:
-            _log.error("renewed certificates cannot be used; the old ones stay in use", reason=str(error))  # noqa: TRY400
+            _log.error("renewed certificates cannot be used; the old ones stay in use", reason=str(error))
             return False
         self.material = material
         return True

@@ -7,9 +7,10 @@ repeated inside them (attributes, events, links, exemplars, elements of arrays a
 
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 import numpy as np
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor import FieldDescriptor
 
 from spanmill.errors import Rejected
 from spanmill.otlp.messages import SERVICES
@@ -43,11 +44,11 @@ def check_cost(payload: bytes, signal: Signal, max_items: int) -> None:
                 f"the request holds more than {max_items} {signal.item.replace('_', ' ')}; send smaller requests"
             )
     most = _NESTED_PER_ITEM * max_items
-    if len(payload) > 2 * most and tiny > most and _tiny_messages(payload) > most:
-        if _count(payload, _nested_tags(signal), most) > most:
-            raise Rejected(
-                f"the request holds more than {most} attributes, events and list elements; send smaller requests"
-            )
+    suspicious = len(payload) > 2 * most and tiny > most and _tiny_messages(payload) > most
+    if suspicious and _count(payload, _nested_tags(signal), most) > most:
+        raise Rejected(
+            f"the request holds more than {most} attributes, events and list elements; send smaller requests"
+        )
 
 
 @dataclass(slots=True)
@@ -59,7 +60,7 @@ class _Walk:
 
 
 def _tiny_messages(payload: bytes) -> int:
-    """How many length bytes of tiny messages there may be: small, after a tag of a message, or ending a longer varint."""
+    """How many tiny messages there may be: small bytes that follow a message's tag, or end a varint that is longer."""
     data = np.frombuffer(payload, np.uint8)
     before, small = data[:-1], data[1:] <= _TINY
     return int(np.count_nonzero(small & (((before & 7) == _LENGTH_DELIMITED) | (before >= 0x80))))
@@ -134,13 +135,12 @@ def _tag(number: int) -> int:
 def _item_tags(signal: Signal) -> _Walk:
     """Down to spans, log records or metric points, and no further."""
     service = SERVICES[signal]
-    request = service.request.DESCRIPTOR
-    resources = request.fields_by_name[service.resources]
-    scopes = resources.message_type.fields_by_name[service.scopes]
-    items = scopes.message_type.fields_by_name[service.items]
+    resources = service.request.DESCRIPTOR.fields_by_name[service.resources]
+    scopes = _message(resources).fields_by_name[service.scopes]
+    items = _message(scopes).fields_by_name[service.items]
     if signal is Signal.METRICS:
         points = _Walk(counted=frozenset({_tag(1)}))
-        data = items.message_type.oneofs_by_name["data"].fields
+        data = _message(items).oneofs_by_name["data"].fields
         last = _Walk(below={_tag(items.number): _Walk(below={_tag(each.number): points for each in data})})
     else:
         last = _Walk(counted=frozenset({_tag(items.number)}))
@@ -152,7 +152,7 @@ def _nested_tags(signal: Signal) -> _Walk:
     """Everything that is a repeated message, at every level."""
     walks: dict[str, _Walk] = {}
 
-    def walk_of(message: Descriptor) -> _Walk:
+    def walk_of(message: Any) -> _Walk:
         if message.full_name in walks:
             return walks[message.full_name]
         walk = walks[message.full_name] = _Walk()
@@ -162,3 +162,8 @@ def _nested_tags(signal: Signal) -> _Walk:
         return walk
 
     return walk_of(SERVICES[signal].request.DESCRIPTOR)
+
+
+def _message(field: Any) -> Any:
+    """The type of a message field."""
+    return field.message_type

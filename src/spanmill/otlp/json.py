@@ -56,13 +56,11 @@ def to_json(signal: Signal, serialized_request: bytes) -> bytes:
 def _parse(body: bytes) -> Any:
     try:
         return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
+    except orjson.JSONDecodeError:
         mended = _SURROGATE.sub(lambda match: b"\\ufffd" if match[1] else match[0], body)
-        if mended != body:
-            try:
-                return orjson.loads(mended)
-            except orjson.JSONDecodeError as other:
-                error = other
+    try:
+        return orjson.loads(mended)
+    except orjson.JSONDecodeError as error:
         raise Rejected(f"not valid JSON: {error}") from None
 
 

@@ -24,7 +24,7 @@ _HEX: Final = frozenset({"trace_id", "span_id", "parent_span_id", "profile_id"})
 _SHOWN_CHARACTERS: Final = 60
 
 
-class Misfit(ValueError):
+class Misfit(ValueError):  # noqa: N818 - a finding about the sender's data
     """A value is not what its field holds."""
 
     def __init__(self, expected: str, found: Any) -> None:
@@ -176,7 +176,7 @@ def _number(value: Any) -> float:
 
 
 def _plain(text: str) -> str:
-    """Python reads more as numbers than JSON does: `1_000`, `١`, ` 1`, `nan`."""
+    """Python reads more as numbers than JSON does: `1_000`, ` 1`, `nan`."""
     if not text or not set(text) <= set("0123456789+-.eE"):
         raise ValueError(text)
     return text

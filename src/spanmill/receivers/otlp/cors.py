@@ -1,4 +1,4 @@
-"""Cross-origin requests: which web pages may send telemetry straight from a browser (Fetch standard, "CORS protocol")."""
+"""Cross-origin requests: which web pages may send straight from a browser (Fetch standard, "CORS protocol")."""
 
 import re
 from collections.abc import Mapping

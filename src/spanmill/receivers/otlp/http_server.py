@@ -1,14 +1,14 @@
-"""OTLP over HTTP/1.1: protobuf and JSON on one port. The listener; what is done with a request is in `http_requests`."""
+"""OTLP over HTTP/1.1: the listener. What is done with a request is in `http_requests`."""
 
 import asyncio
 import contextlib
 import socket
 import ssl
-from pathlib import Path
+from collections.abc import Coroutine
 from typing import Final
 
 from spanmill.component import Host, Settings
-from spanmill.net.listening import bound, listen
+from spanmill.net.listening import bound, listen, remove_unix_socket
 from spanmill.net.tls import ServerTls
 from spanmill.receivers.otlp.config import HttpListener
 from spanmill.receivers.otlp.http_connection import ConnectionServer
@@ -22,7 +22,7 @@ _PAUSE_SECONDS = 0.1
 
 
 class HttpServer:
-    """One listener. Connections are accepted by hand: that bounds their number, and gives each the newest certificate."""
+    """One listener. It accepts by hand, which bounds the connections and gives each the newest certificate."""
 
     def __init__(self, config: HttpListener, settings: Settings) -> None:
         self._config = config
@@ -52,15 +52,15 @@ class HttpServer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for listener in self._sockets:
             listener.close()
-        if self._sockets and self._config.endpoint.socket:
-            Path(self._config.endpoint.socket).unlink(missing_ok=True)
+        if self._sockets:
+            remove_unix_socket(self._config.endpoint)
         self._sockets = []
         if self._server is not None:
             server, self._server = self._server, None
             server.pre_shutdown()
             await server.shutdown(grace_seconds)
 
-    def _spawn(self, work: "asyncio.coroutines.Coroutine[None, None, None]") -> None:
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -29,12 +29,12 @@ class OtlpReceiver:
 
     async def start(self, host: Host) -> None:
         """Listen. Raises `StartError`, and then listens nowhere."""
-        try:
-            for protocol, server in self._servers.items():
+        for protocol, server in self._servers.items():
+            try:
                 await server.start(host)
-        except OSError as error:
-            await self.stop()
-            raise StartError(self._name, f"{protocol}: {error.strerror or error}") from None
+            except OSError as error:
+                await self.stop()
+                raise StartError(self._name, f"{protocol}: {error.strerror or error}") from None
 
     async def stop(self) -> None:
         """Stop listening, answer what is under way, close every connection."""
