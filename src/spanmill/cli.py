@@ -85,7 +85,6 @@ def spanmill(
 def run(config: Sources, overrides: Overrides = None) -> None:
     """Start the collector and run until SIGTERM or SIGINT."""
     configuration = _read(config, overrides)
-    _print_lines(problem.render() for problem in configuration.warnings)
     from spanmill import service
 
     raise typer.Exit(service.run(configuration))

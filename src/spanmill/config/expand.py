@@ -19,6 +19,7 @@ _NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 _NAKED: Final = re.compile(r"\$([a-zA-Z_][a-zA-Z0-9_]*)", re.ASCII)
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(?!-)", re.ASCII)
 _MOST_LEVELS: Final = 20
+_MOST_REFERENCES: Final = 10_000
 _MOST_CHARACTERS: Final = 1_000_000
 _SCHEMES: Final = "${env:NAME}, ${env:NAME:-default}, ${file:path} or ${yaml:value}"
 
@@ -39,6 +40,7 @@ class Expansion:
     problems: list[Problem] = field(default_factory=list)
     _open: list[str] = field(default_factory=list)
     """The references that are being followed, outermost first."""
+    _followed: int = 0
 
     def tree(self, tree: Tree, path: TreePath = ()) -> Tree:
         """The tree with every reference replaced; where one fails the value is `broken`."""
@@ -106,6 +108,9 @@ class Expansion:
         """What a reference (without its braces) stands for, itself expanded."""
         if reference in self._open or len(self._open) >= _MOST_LEVELS:
             raise _ReferenceError(f"${{{reference}}} refers to itself")
+        self._followed += 1
+        if self._followed > _MOST_REFERENCES:
+            raise _ReferenceError(f"there are more than {_MOST_REFERENCES} references")
         self._open.append(reference)
         try:
             tree = self._read(self._text(reference))
