@@ -11,6 +11,7 @@ import pytest
 from spanmill.config.base import Model
 from spanmill.config.document import main
 from spanmill.config.explain import model_of
+from spanmill.config.manual import descriptions
 from spanmill.config.models import ServiceSection
 from spanmill.config.schema import json_schema
 from spanmill.registry import COMPONENTS, component_type
@@ -41,8 +42,8 @@ def test_every_key_has_its_entry() -> None:
     missing = [
         f"{model.__name__}.{name}"
         for model in every_model()
-        for name, field in model.model_fields.items()
-        if not field.description
+        for name in model.model_fields
+        if not descriptions(model).get(name)
     ]
     assert missing == []
 

@@ -10,9 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
 class Model(BaseModel):
     """A block of the configuration. A field's docstring is its entry in the manual."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False, defer_build=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
     on_when_null: ClassVar[frozenset[str]] = frozenset()
     """Optional blocks that a bare `key:` turns on at their defaults. Everywhere else null is as if not written."""

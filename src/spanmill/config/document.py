@@ -24,6 +24,7 @@ from spanmill.config.blocks import (
     TlsServer,
 )
 from spanmill.config.explain import bare, model_of
+from spanmill.config.manual import descriptions
 from spanmill.config.models import ServiceSection
 from spanmill.config.schema import json_schema
 from spanmill.config.storage import Compaction
@@ -122,9 +123,10 @@ def _one_line(text: str | None) -> str:
 
 
 def _rows(model: type[Model], prefix: str) -> Iterator[tuple[str, str, str, str]]:
+    texts = descriptions(model)
     for name, field in model.model_fields.items():
         inner = model_of(field)
-        meaning = _one_line(field.description)
+        meaning = _one_line(texts.get(name))
         if inner is None:
             yield f"`{prefix}{name}`", _type(field), _default(field), meaning
         elif inner in _SHARED:

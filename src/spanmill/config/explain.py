@@ -9,6 +9,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from spanmill.config.base import Model, Notes
+from spanmill.config.manual import descriptions
 from spanmill.config.problems import Problem, Severity, describe, did_you_mean, dotted, one_of
 from spanmill.config.tree import Path, Tree
 from spanmill.config.values import Secret
@@ -183,9 +184,7 @@ def _verb(reason: str) -> str:
 
 
 def _first_sentence(block: type[Model], name: str) -> str:
-    field = block.model_fields.get(name)
-    text = (field.description or "") if field else ""
-    sentence = " ".join(text.split()).partition(". ")[0].rstrip(".")
+    sentence = " ".join(descriptions(block).get(name, "").split()).partition(". ")[0].rstrip(".")
     return sentence[:1].lower() + sentence[1:] if sentence[1:2].islower() or sentence[1:2] == " " else sentence
 
 

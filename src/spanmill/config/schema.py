@@ -6,6 +6,7 @@ from pydantic.json_schema import models_json_schema
 
 from spanmill.config.base import Model
 from spanmill.config.explain import model_of
+from spanmill.config.manual import descriptions
 from spanmill.config.models import ServiceSection
 from spanmill.names import Kind
 from spanmill.registry import COMPONENTS, ComponentType
@@ -63,7 +64,10 @@ def _every_model(models: list[type[Model]]) -> list[type[Model]]:
 def _widen(definition: dict[str, Any], model: type[Model]) -> None:
     """Let every key be null or a reference, and add the other spellings that are read."""
     properties = definition.setdefault("properties", {})
+    texts = descriptions(model)
     for name, schema in properties.items():
+        if name in texts:
+            schema["description"] = " ".join(texts[name].split())
         outer = {key: schema.pop(key) for key in ("description", "default", "title") if key in schema}
         outer.pop("title", None)
         choices = schema.pop("anyOf", None) or [schema]
