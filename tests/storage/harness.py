@@ -1,5 +1,6 @@
 """A disk that fails or dies at a chosen operation, and batches at chosen times."""
 
+import asyncio
 import errno
 import os
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any, BinaryIO, Self, cast
 from spanmill.batch import Batch
 from spanmill.component import Host
 from spanmill.storage.disk import Disk
-from tests.data import batch_of, traces
+from tests.data import START, batch_of, traces
 
 NO_HOST = cast("Host", None)
 """Storage exporters ask nothing of the engine."""
@@ -24,6 +25,35 @@ def batch_at(nanoseconds: list[int]) -> Batch:
     for span, start in zip(request.resource_spans[0].scope_spans[0].spans, nanoseconds, strict=True):
         span.start_time_unix_nano = start
     return batch_of(request)
+
+
+class ManualClock:
+    """Time passes when the test says so. It begins a day after the spans of `tests.data`."""
+
+    def __init__(self) -> None:
+        self.time = START / 1e9 + 24 * 3_600 - 10
+        self._asleep = asyncio.Event()
+        self._wake = asyncio.Event()
+
+    def now(self) -> float:
+        return self.time
+
+    async def sleep(self, seconds: float) -> None:
+        self._asleep.set()
+        await self._wake.wait()
+        self._wake.clear()
+        self.time += seconds
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass without waking anybody."""
+        self.time += seconds
+
+    async def pass_interval(self) -> None:
+        """Wait until somebody sleeps, wake them, and wait until they sleep again."""
+        await self._asleep.wait()
+        self._asleep.clear()
+        self._wake.set()
+        await self._asleep.wait()
 
 
 def files_in(directory: Path, pattern: str = "*") -> list[Path]:

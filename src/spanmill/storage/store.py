@@ -68,12 +68,8 @@ class Store:
         `parts` are worked on one after the other; each becomes a row group. Records that are held already are not
         added again. Raises `OSError`: nothing was added.
         """
-        held = [self.committed(p.journal) for p in positions]
-        new = [p for p, last in zip(positions, held, strict=True) if last is None or p.last > last]
-        if not new:
+        if not new_positions(self.committed, positions):
             return
-        if any(last is not None and p.first <= last for p, last in zip(positions, held, strict=True)):
-            raise ValueError(f"records {positions} overlap what the store holds up to {held}")
         spans = {p.journal: Span(p.first, p.last) for p in positions}
         self.rewrite(parts, file_name("part", positions), positions=spans)
 
@@ -123,6 +119,16 @@ class Store:
 
     def _names(self, path: str) -> bool:
         return path in self.state.files or path in self.state.removed
+
+
+def new_positions(committed: Callable[[str], int | None], positions: Sequence[Position]) -> bool:
+    """Whether the records are all new; False when all are held already. Raises `ValueError` for some of each."""
+    held = [committed(p.journal) for p in positions]
+    if all(last is not None and p.last <= last for p, last in zip(positions, held, strict=True)):
+        return False
+    if any(last is not None and p.first <= last for p, last in zip(positions, held, strict=True)):
+        raise ValueError(f"records {positions} overlap what the store holds, up to {held}")
+    return True
 
 
 def file_name(kind: str, positions: Sequence[Position]) -> str:

@@ -1,7 +1,6 @@
 """Batches to Hive-partitioned Parquet files, each row exactly once."""
 
-import time
-from collections.abc import Callable
+import threading
 from pathlib import Path
 
 from spanmill.batch import Batch
@@ -13,41 +12,33 @@ from spanmill.storage.disk import Disk
 from spanmill.storage.exporter import StoreWriter
 from spanmill.storage.parquet_file import FileOptions
 from spanmill.storage.store import Store
-
-_MOST_ITEMS = 1_000_000
-"""Rows of a batch, however small they are."""
+from spanmill.storage.upkeep import Clock, Policy, SystemClock, Upkeep, UpkeepReport
 
 
 class ParquetExporter:
     """Writes a file for each partition that a batch touches, and one commit record. Keeps nothing between batches."""
 
     def __init__(
-        self,
-        config: ParquetExporterConfig,
-        settings: Settings,
-        *,
-        disk: Disk | None = None,
-        now: Callable[[], float] = time.time,
+        self, config: ParquetExporterConfig, settings: Settings, *, disk: Disk | None = None, clock: Clock | None = None
     ) -> None:
-        self._config = config
+        self._preference = BatchPreference(min_bytes=config.target_size_mib << 20, max_age_seconds=config.max_age)
         self._options = FileOptions(config.compression, config.compression_level, config.row_group_rows)
-        disk = disk or Disk()
-        directory = Path(config.directory)
+        self._policy = Policy(config.compaction, config.retention)
+        self._clock = clock or SystemClock()
+        disk, directory = disk or Disk(), Path(config.directory)
         self._stores = {
-            signal: Store(directory / table.name, table, self._options, now, disk) for signal, table in TABLES.items()
+            signal: Store(directory / table.name, table, self._options, self._clock.now, disk)
+            for signal, table in TABLES.items()
         }
         self._writer = StoreWriter(directory, self._stores, settings, disk)
+        self._upkeep = Upkeep(self._tend, config.compaction.interval, self._clock, settings.log)
 
-    def preference(self, signal: Signal) -> BatchPreference:  # noqa: ARG002 - the same for all
-        config = self._config
-        return BatchPreference(
-            min_items=_MOST_ITEMS,
-            min_bytes=config.target_size_mib << 20,
-            max_age_seconds=config.max_age,
-        )
+    def preference(self, signal: Signal) -> BatchPreference:
+        return self._preference
 
-    async def start(self, host: Host) -> None:  # noqa: ARG002 - nothing is asked of the engine
+    async def start(self, host: Host) -> None:
         await self._writer.open()
+        self._upkeep.start()
 
     async def committed(self, journal: str, signal: Signal) -> int | None:
         return self._writer.committed(journal, signal)
@@ -55,5 +46,14 @@ class ParquetExporter:
     async def export(self, batch: Batch, position: Position) -> None:
         await self._writer.append(batch, position, self._options)
 
+    async def tend(self) -> UpkeepReport:
+        """Put small files together and delete what is due, now rather than at the next interval."""
+        return await self._upkeep.tend()
+
     async def stop(self) -> None:
+        await self._upkeep.stop()
         self._writer.close()
+
+    def _tend(self, stop: threading.Event) -> UpkeepReport:
+        reports = [self._policy.tend(store, self._clock.now(), stop) for store in self._stores.values()]
+        return sum(reports, UpkeepReport())

@@ -1,0 +1,115 @@
+"""The DuckDB file that users open: views over Parquet files, and nothing else.
+
+DuckDB locks a file against every other process while one has it open to write. So nobody writes to this one: a new
+catalogue is built beside it and takes its name in one step. Whoever has the old one open keeps it, and it stays right:
+
+    spans = the settled files, named one by one
+            union all  every file of the tail whose name comes after the last settled one
+            union all  the guard, which has no rows
+
+An export is in the tail as soon as its file has its name, so that an open connection sees it at the next query. When
+files of the tail are settled, the next catalogue names the settled file and begins its tail later; the old one goes on
+with the tail's files, which stay for a while. When they go, the guard goes first: the old catalogue then answers with
+an error, never with rows missing. The guard comes last, because DuckDB looks for files in the order of the query.
+"""
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from spanmill.schema import Table
+from spanmill.storage.disk import Disk, temporary
+
+_STORAGE_VERSION = "v1.2.0"
+"""The oldest DuckDB that shall be able to open a catalogue."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What one view reads. All paths are absolute."""
+
+    table: Table
+    settled: Sequence[Path]
+    tail: Path
+    """Directory of the tail."""
+    after: Path
+    """The last settled file of the tail: the view reads those whose name comes after it."""
+    guard: Path
+    mixed: bool = False
+    """Whether settled files are of different versions of the schema."""
+    empty: Path | None = None
+    """A file without rows of the present schema."""
+
+    def sql(self) -> str:
+        """The view's query."""
+        columns = ", ".join(quoted_name(name) for name in self.table.schema.names)
+        tail = f"read_parquet({quoted(self.tail / '*.parquet')}, filename = true)"
+        parts = [f"{tail} WHERE filename > {quoted(self.after)}", f"read_parquet({quoted(self.guard)})"]
+        if self.settled:
+            parts.insert(0, read_files(self.settled, self.empty if self.mixed else None))
+        return " UNION ALL ".join(f"SELECT {columns} FROM {part}" for part in parts)  # noqa: S608 - all is quoted
+
+
+def read_files(paths: Iterable[Path], empty: Path | None = None) -> str:
+    """A table function call over exactly these files; with `empty`, a file of the present schema, also older ones."""
+    if empty is not None:
+        paths = [empty, *paths]
+    by_name = ", union_by_name = true" if empty is not None else ""
+    return f"read_parquet([{', '.join(quoted(path) for path in paths)}], hive_partitioning = false{by_name})"
+
+
+def publish(disk: Disk, path: Path, views: Iterable[View]) -> None:
+    """Put a new catalogue in the place of the one at `path`. Raises `OSError`: then the old one is still there."""
+    unfinished = temporary(path)
+    disk.unlink(unfinished)
+    disk.unlink(unfinished.with_name(unfinished.name + ".wal"))
+    try:
+        _build(unfinished, views)
+        with unfinished.open("rb+") as file:
+            disk.sync(file)
+        disk.rename(unfinished, path)
+    except duckdb.Error as error:
+        raise OSError(f"the catalogue {path} was not written: {error}") from error
+    finally:
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+    disk.sync_directory(path.parent)
+
+
+def foreign_tables(path: Path) -> list[str]:
+    """Tables in the file that is at `path`: a catalogue has none, and putting one there would destroy them.
+
+    Raises `duckdb.Error` when it is not a DuckDB file, or is locked.
+    """
+    if not path.exists():
+        return []
+    with duckdb.connect(str(path), read_only=True) as connection:
+        return [name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()]
+
+
+def quoted(text: object) -> str:
+    """An SQL text literal."""
+    return "'" + str(text).replace("'", "''") + "'"
+
+
+def quoted_name(name: str) -> str:
+    """An SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _build(path: Path, views: Iterable[View]) -> None:
+    config: dict[str, Any] = {"threads": 1, "autoload_known_extensions": False, "autoinstall_known_extensions": False}
+    with duckdb.connect(config=config) as connection:
+        connection.execute(f"ATTACH {quoted(path)} AS catalogue (STORAGE_VERSION {quoted(_STORAGE_VERSION)})")
+        connection.execute("BEGIN")
+        for view in views:
+            name = f"catalogue.main.{quoted_name(view.table.name)}"
+            connection.execute(f"CREATE VIEW {name} AS {view.sql()}")
+            for column in view.table.columns:
+                connection.execute(f"COMMENT ON COLUMN {name}.{quoted_name(column.name)} IS {quoted(column.doc)}")
+        connection.execute("COMMIT")
+        connection.execute("DETACH catalogue")

@@ -1,0 +1,115 @@
+"""The three tables behind one catalogue, and their upkeep.
+
+x.duckdb                the catalogue
+x.duckdb.d/<table>/     tail/, guard/ and settled/ of each table
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from spanmill.config.storage import Compaction
+from spanmill.exporters.duckdb.catalogue import View, publish
+from spanmill.exporters.duckdb.live_table import LiveTable
+from spanmill.schema import TABLES
+from spanmill.signal import Signal
+from spanmill.storage.disk import Disk
+from spanmill.storage.lock import DirectoryLock
+from spanmill.storage.parquet_file import SCHEMA_VERSION, FileOptions
+from spanmill.storage.upkeep import Policy, UpkeepReport
+
+
+class Database:
+    """The writing side; one for each directory, under the lock that `lock.py` takes."""
+
+    def __init__(
+        self, path: Path, options: FileOptions, policy: Policy, clock: Callable[[], float], disk: Disk
+    ) -> None:
+        self.path = path
+        self.directory = directory_of(path)
+        self.tables = {
+            signal: LiveTable(self.directory / table.name, table, options, clock, disk)
+            for signal, table in TABLES.items()
+        }
+        self._policy, self._clock, self._disk = policy, clock, disk
+        self._published: dict[Signal, int] = {}
+        """The commit of each settled store that the catalogue shows."""
+        self._due: list[tuple[float, Signal, int]] = []
+        """When which table's tail may be deleted, up to which file."""
+
+    def publish(self) -> None:
+        """Make the catalogue show what is settled now. Raises `OSError`; then the old one stays, and stays right."""
+        numbers = self._numbers()
+        publish(self._disk, self.path, [view_of(table) for table in self.tables.values()])
+        self._published = numbers
+        due = self._clock() + self._policy.compaction.grace
+        for signal, table in self.tables.items():
+            number = table.settled_up_to
+            waiting = any(entry[1:] == (signal, number) for entry in self._due)
+            if not waiting and table.tail.covered(number):
+                self._due.append((due, signal, number))
+
+    def tend(self, stop: threading.Event) -> UpkeepReport:
+        """One pass; blocks. Raises `OSError`, `Interrupted`; what is done by then stays done."""
+        self._publish_if_changed()  # nothing that an unpublished change took away may be deleted
+        report = UpkeepReport(deleted=self._delete_due())
+        compaction = self._policy.compaction
+        for table in self.tables.values():
+            if compaction.enabled or self._policy.retention_seconds:
+                moved = table.settle(
+                    stop, min_files=compaction.min_files, target_bytes=compaction.target_size_mib << 20
+                )
+                report += UpkeepReport(merged=moved)
+            report += self._policy.tend(table.settled, self._clock(), stop)
+        self._publish_if_changed()
+        return report
+
+    def _publish_if_changed(self) -> None:
+        if self._published != self._numbers():
+            self.publish()
+
+    def _numbers(self) -> dict[Signal, int]:
+        return {signal: table.settled.state.number for signal, table in self.tables.items()}
+
+    def _delete_due(self) -> int:
+        now, deleted = self._clock(), 0
+        due, self._due = [d for d in self._due if d[0] <= now], [d for d in self._due if d[0] > now]
+        for _, signal, number in due:
+            deleted += self.tables[signal].tail.delete(number)
+        return deleted
+
+
+def directory_of(path: Path) -> Path:
+    """The directory that holds the data of the database at `path`."""
+    return path.with_name(path.name + ".d")
+
+
+def view_of(table: LiveTable) -> View:
+    """What a catalogue made now shows of a table."""
+    state, tail, settled = table.settled.state, table.tail, table.settled_up_to
+    return View(
+        table.table,
+        [table.settled.directory / path for path in state.files],
+        tail.directory,
+        tail.path(settled),
+        tail.guard(settled),
+        any(file.schema != SCHEMA_VERSION for file in state.files.values()),
+        tail.path(0),
+    )
+
+
+def rebuild_catalogue(path: Path) -> None:
+    """Write the catalogue anew from its data directory, for example after both were moved to another place.
+
+    No collector may have the database. Raises `DirectoryInUse`, `CorruptLog`, `OSError`.
+    """
+    database = Database(path.absolute(), FileOptions(), Policy(Compaction()), time.time, Disk())
+    lock = DirectoryLock(database.directory)
+    lock.acquire()
+    try:
+        for table in database.tables.values():
+            table.open()
+        database.publish()
+    finally:
+        lock.release()
