@@ -111,7 +111,7 @@ class HttpListener(Listener):
     @model_validator(mode="before")
     @classmethod
     def retired_cors_keys(cls, data: Any, info: ValidationInfo) -> Any:
-        if not isinstance(data, dict):
+        if not isinstance(data, dict) or not isinstance(data.get("cors") or {}, dict):
             return data
         data, cors = dict(data), dict(data.get("cors") or {})
         for old, new in (("cors_allowed_origins", "allowed_origins"), ("cors_allowed_headers", "allowed_headers")):

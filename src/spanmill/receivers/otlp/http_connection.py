@@ -86,11 +86,12 @@ class Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         requests = self._request_count
+        in_body = self._last_payload is not None and not self._last_payload.is_eof()
         super().data_received(data)
         if self._request_count != requests:
             self._header_arrived()
             self._last_payload = self._messages[-1][1] if self._messages else None
-        elif data and (self._last_payload is None or self._last_payload.is_eof()):
+        elif data and not in_body:
             self._expect_header()
             self._header_bytes += len(data)
             if self._header_bytes > self._limit:
