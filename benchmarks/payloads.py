@@ -73,7 +73,7 @@ def _fill(span: Span, random: Random, span_bytes: int) -> None:
 def _attributes(values: dict[str, str | int | float]) -> Iterator[KeyValue]:
     for key, value in values.items():
         kind = {str: "string_value", int: "int_value", float: "double_value"}[type(value)]
-        yield KeyValue(key=key, value=AnyValue(**{kind: value})  # type: ignore[arg-type])
+        yield KeyValue(key=key, value=AnyValue(**{kind: value}))  # type: ignore[arg-type]
 
 
 def _text(random: Random, size: int) -> str:
