@@ -230,9 +230,7 @@ def go_number(value: float) -> str:
         return _not_finite(value)
     if value == 0 or 1e-4 <= abs(value) < 1e6:
         return number(value)
-    digits, _, exponent = f"{value:.17e}".partition("e")
-    digits = next(text for places in range(17) if float(text := f"{value:.{places}e}") == value).partition("e")[0]
-    return f"{digits}e{exponent}"
+    return next(text for places in range(17) if float(text := f"{value:.{places}e}") == value)
 
 
 @lru_cache(4096)

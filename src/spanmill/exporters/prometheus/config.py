@@ -6,7 +6,7 @@ from pydantic import Field, ValidationInfo, model_validator
 
 from spanmill.config.base import Model, warn
 from spanmill.config.blocks import NO_AUTH, TlsServer
-from spanmill.config.values import Duration, Endpoint, Flag
+from spanmill.config.values import Duration, Endpoint, Flag, Positive
 
 TranslationStrategy = Literal[
     "UnderscoreEscapingWithSuffixes", "UnderscoreEscapingWithoutSuffixes", "NoUTF8EscapingWithSuffixes", "NoTranslation"
@@ -47,6 +47,9 @@ class PrometheusExporterConfig(Model):
     """Give each sample the time of its point rather than the time of the scrape."""
     metric_expiration: Duration = 300.0
     """A series that got no point for so long is no longer served."""
+    max_series: Positive = 250_000
+    """How many lines the page may have. Points that would need more are dropped and counted, so that attributes with
+    ever new values cannot use up the memory. Not in the Collector."""
     resource_constant_labels: ResourceLabels = ResourceLabels()
     """Which resource attributes become labels of every series."""
     resource_to_telemetry_conversion: ResourceConversion = ResourceConversion()

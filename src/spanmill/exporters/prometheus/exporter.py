@@ -1,0 +1,83 @@
+"""The prometheus exporter: keeps the last value of every series received, and serves them for Prometheus to scrape."""
+
+import asyncio
+
+from spanmill.batch import Batch
+from spanmill.component import BatchPreference, Host, Position, Settings
+from spanmill.exporters.prometheus.accumulator import Accumulator
+from spanmill.exporters.prometheus.config import PrometheusExporterConfig
+from spanmill.exporters.prometheus.labels import Labels
+from spanmill.exporters.prometheus.naming import Naming
+from spanmill.exporters.prometheus.series import Store
+from spanmill.signal import Signal
+from spanmill.telemetry.exposition import Family
+from spanmill.telemetry.pages import Contribution
+
+_ADVICE = {
+    "conflict": "another metric of another type has the same Prometheus name; rename one of them",
+    "limit": "raise `max_series`, or send fewer attributes",
+    "out_of_order": "points must arrive in the order of their time",
+    "overlap": "two senders write one delta series; give each a `service.instance.id`",
+    "malformed": "a point has no value, or bounds and counts that do not fit together",
+    "unspecified_temporality": "the sender must say whether it sends delta or cumulative values",
+    "delta_not_monotonic": "let the sender use cumulative temporality for up-down counters",
+}
+
+
+class PrometheusExporter:
+    """An exporter whose output is a page. `export` returns when the batch is on it."""
+
+    def __init__(self, config: PrometheusExporterConfig, settings: Settings) -> None:
+        self._config = config
+        self._settings = settings
+        self._owner = f"{settings.kind}.{settings.id}"
+        self._store = Store(config.max_series, config.metric_expiration)
+        naming = Naming(config.translation_strategy, config.namespace)
+        self._accumulator = Accumulator(
+            naming,
+            Labels(config, naming),
+            self._store,
+            exemplars=config.enable_open_metrics,
+            max_cached=2 * config.max_series,
+        )
+        self._contribution: Contribution | None = None
+
+    @property
+    def port(self) -> int:
+        """The port in use, once started."""
+        return self._contribution.port if self._contribution else 0
+
+    def preference(self, signal: Signal) -> BatchPreference:
+        return BatchPreference()
+
+    async def start(self, host: Host) -> None:
+        """Put the series on the page of the endpoint. Raises `StartError` when it cannot be served."""
+        name = str(self._settings.id)
+        self._settings.metrics.gauge("spanmill_prometheus_series", lambda: self._store.lines, exporter=name)
+        config = self._config
+        self._contribution = await host.pages.serve(
+            config.endpoint, self._owner, self.collect, tls=config.tls, open_metrics=config.enable_open_metrics
+        )
+
+    async def committed(self, journal: str, signal: Signal) -> int | None:
+        return None
+
+    async def export(self, batch: Batch, position: Position) -> None:
+        """Take the points in. Those that cannot be shown are counted, and do not fail the batch."""
+        dropped = await asyncio.to_thread(self._accumulator.consume, batch.records)
+        for reason, count in dropped.items():
+            labels = {"exporter": str(self._settings.id), "reason": reason}
+            self._settings.metrics.counter("spanmill_prometheus_dropped_points", **labels).add(count)
+            self._settings.log.warning("metric points dropped", reason=reason, points=count, advice=_ADVICE[reason])
+
+    def collect(self) -> list[Family]:
+        """What is on the page now."""
+        with self._store.lock:
+            self._store.purge()
+            return self._store.snapshot(self._config.send_timestamps)
+
+    async def stop(self) -> None:
+        """Take the series off the page. Safe twice."""
+        if self._contribution is not None:
+            await self._contribution.withdraw()
+            self._contribution = None
