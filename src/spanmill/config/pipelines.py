@@ -65,18 +65,17 @@ class _Reference:
 
 
 def _references(tree: Tree | None, path: Path, problems: list[Problem]) -> list[_Reference]:
-    """The ids of a list, each once. What is not a list of text has been reported by the model."""
+    """The ids of a list, each once. What is no list of texts or numbers, the model reports."""
     children = tree.value if tree is not None and isinstance(tree.value, list) else []
     references: dict[str, _Reference] = {}
     for index, child in enumerate(children):
-        if not isinstance(child.value, str):
+        if child.text is None or isinstance(child.value, bool | None):
             continue
-        if child.value in references:
-            problems.append(
-                Problem(f"`{child.value}` stands twice in the list", dotted((*path, index)), child.location)
-            )
+        if child.text in references:
+            problem = Problem(f"`{child.text}` stands twice in the list", dotted((*path, index)), child.location)
+            problems.append(problem)
         else:
-            references[child.value] = _Reference(child.value, (*path, index), child)
+            references[child.text] = _Reference(child.text, (*path, index), child)
     return list(references.values())
 
 
