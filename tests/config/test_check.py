@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
-from tests.config.conftest import RUNNABLE, Problems, Read
 
 from spanmill.config import render_configuration
 from spanmill.exporters.debug.config import DebugExporterConfig
 from spanmill.names import ComponentId, Kind, PipelineId
 from spanmill.receivers.otlp.config import OtlpReceiverConfig
 from spanmill.signal import Signal
+from tests.config.conftest import RUNNABLE, Problems, Read
 
 HERE = Path(__file__).parent
 

@@ -6,9 +6,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.config.conftest import RUNNABLE, Read
 
 from spanmill.config.environment import check_environment
+from tests.config.conftest import RUNNABLE, Read
 
 
 @pytest.fixture

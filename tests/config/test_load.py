@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.config.conftest import RUNNABLE, Problems, Read
 
 from spanmill.config import read_configuration
 from spanmill.config.expand import Expansion
@@ -21,6 +20,7 @@ from spanmill.exporters.prometheus.config import PrometheusExporterConfig
 from spanmill.names import ComponentId
 from spanmill.processors.batch.config import BatchProcessorConfig
 from spanmill.processors.memory_limiter.config import MemoryLimiterProcessorConfig
+from tests.config.conftest import RUNNABLE, Problems, Read
 
 HERE = Location("here")
 
