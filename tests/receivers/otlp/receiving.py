@@ -1,5 +1,6 @@
 """A running receiver in front of an intake that keeps what it is handed."""
 
+import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -96,6 +97,8 @@ class Running:
     async def post(self, path: str, body: Any = b"", **headers: str) -> "Reply":
         """POST to the receiver; header names with `_` for `-`."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
+        if isinstance(body, bytes):
+            body = io.BytesIO(body)  # aiohttp warns about large bytes
         skip = [] if "Content-Type" in named else ["Content-Type"]
         async with (
             aiohttp.ClientSession(auto_decompress=False, skip_auto_headers=skip) as session,

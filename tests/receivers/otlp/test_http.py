@@ -65,7 +65,9 @@ async def test_a_chunked_body_without_a_length_arrives() -> None:
         assert it.kept(Signal.TRACES) == [payload]
 
 
-@pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "Application/JSON", "application/json ;x=y"])
+@pytest.mark.parametrize(
+    "content_type", ["application/json; charset=utf-8", "Application/JSON", "application/json ;x=y"]
+)
 async def test_parameters_and_case_of_the_content_type_do_not_matter(content_type: str) -> None:
     async with running(http={}) as it:
         assert (await it.post("/v1/traces", b"{}", Content_Type=content_type)).status == 200

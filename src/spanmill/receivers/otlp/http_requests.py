@@ -55,7 +55,7 @@ class HttpRequests:
             signal, outcome = await self._take(request, encoding)
         except Disconnected:
             self._reception.count_reason("disconnected")
-            raise ConnectionResetError("the sender is gone") from None
+            return web.Response(status=400)  # to nobody
         except Exception as error:  # noqa: BLE001 - whatever it was, the sender gets an answer
             return self._refuse(request, self._reception.refusal(error), encoding or Encoding.JSON)
         assert encoding is not None
