@@ -143,7 +143,8 @@ class Exporter(Protocol):
     async def export(self, batch: Batch, position: Position) -> None:
         """Deliver. Returning means done for good: the engine moves the cursor past `position`.
 
-        Raises `Busy` (nothing was delivered, or it may be delivered twice: try again later) or `Rejected` (never).
+        Raises `Busy` (nothing was delivered, or it may be delivered twice: try again later) or `Rejected` (never; with
+        a number of items when the others were delivered).
         """
 
     async def stop(self) -> None:

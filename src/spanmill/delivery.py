@@ -152,13 +152,18 @@ class Delivery:
         try:
             await self._export(batch, position)
         except Rejected as rejected:
-            self.counted.failed += len(batch)
-            self._failed.add(len(batch))
-            self._log.error("data was given up", pipeline=str(self.pipeline), items=len(batch), reason=rejected.reason)
+            failed = len(batch) if rejected.items is None else rejected.items
+            self._log.error("data was given up", pipeline=str(self.pipeline), items=failed, reason=rejected.reason)
         else:
-            self.counted.sent += len(batch)
-            self._sent.add(len(batch))
+            failed = 0
+        self._count(len(batch) - failed, failed)
         self._reader.commit(position.last)
+
+    def _count(self, sent: int, failed: int) -> None:
+        self.counted.sent += sent
+        self.counted.failed += failed
+        self._sent.add(sent)
+        self._failed.add(failed)
 
     async def _export(self, batch: Batch, position: Position) -> None:
         """Export, again and again while the exporter is busy. Raises `Rejected` when there is no more use in it."""

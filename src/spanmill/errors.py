@@ -45,6 +45,8 @@ class Busy(SpanmillError):  # noqa: N818 - an event in the pipeline's story, not
 class Rejected(SpanmillError):  # noqa: N818 - an event in the pipeline's story, not a fault
     """Never: the same data will be refused again. Receivers answer 400 / INVALID_ARGUMENT; exporters drop and count."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, items: int | None = None) -> None:
         self.reason = reason
+        self.items = items
+        """How many items were refused where the others were delivered (OTLP's partial success); None: all."""
         super().__init__(reason)

@@ -93,9 +93,8 @@ def _problem(error: ErrorDetails, model: type[Model], tree: Tree, path: Path) ->
     context = error.get("ctx", {})
     written, block, annotation = _follow(model, error["loc"])
     if context.get("key"):
-        written = (*written, context["key"])
-        field = block.model_fields.get(context["key"])
-        annotation = bare(field.annotation) if field else None
+        below, block, annotation = _follow(block, tuple(context["key"].split(".")))
+        written += below
     found = tree.find(written)
     if found is not None and (found.broken or _is_echo(error, found)):
         return None

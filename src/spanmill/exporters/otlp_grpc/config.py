@@ -1,9 +1,9 @@
 """Configuration of the otlp_grpc exporter."""
 
 import re
-from typing import Any
+from typing import Any, Self
 
-from pydantic import field_validator
+from pydantic import field_validator, model_validator
 
 from spanmill.config.blocks import KeepaliveClient
 from spanmill.config.forwarding import ForwardingConfig
@@ -45,6 +45,23 @@ class OtlpGrpcExporterConfig(ForwardingConfig):
         if not host or any(character.isspace() or character in "/<>{}" for character in host):
             raise invalid("not the name of a server", _EXPECTED)
         return value
+
+    @model_validator(mode="after")
+    def grpc_can_do_it(self) -> Self:
+        if self.compression == "zstd":
+            raise invalid("gRPC's Python library has no zstd", "gzip, deflate or none", key="compression")
+        tls = self.tls
+        if tls.insecure_skip_verify:
+            hint = "Name the server's certificate in `tls.ca_file`, and its host in `tls.server_name_override`."
+            raise invalid("gRPC's Python library always checks the server", hint=hint, key="tls.insecure_skip_verify")
+        if tls.min_version != "1.2" or tls.max_version is not None:
+            key = "tls.min_version" if tls.min_version != "1.2" else "tls.max_version"
+            problem = "gRPC's Python library chooses the TLS version itself (1.2 or newer)"
+            raise invalid(problem, "no TLS version", key=key)
+        if tls.include_system_ca_certs_pool and (tls.ca_file or tls.ca_pem):
+            problem = "gRPC's Python library trusts either the system's certificates or the ones given"
+            raise invalid(problem, "false", key="tls.include_system_ca_certs_pool")
+        return self
 
     @property
     def target(self) -> str:
