@@ -19,7 +19,7 @@ REDACTED: Final = "[REDACTED]"
 
 
 def invalid(problem: str, expected: str = "", hint: str = "", key: str = "") -> PydanticCustomError:
-    """An error in our own words. `key` names the offending field when a whole block is being checked."""
+    """An error in our own words. `key` names the offending field, dotted, when a whole block is checked."""
     return PydanticCustomError(
         "spanmill", "{problem}", {"problem": problem, "expected": expected, "hint": hint, "key": key}
     )
