@@ -44,7 +44,7 @@ class Reader:
         stdin.write(b"\n")
         line = await stdout.readline()
         if not line:
-            raise AssertionError((await self._process.communicate())[1].decode())
+            raise AssertionError((await self._process.communicate(b""))[1].decode())
         rows, ids, newest, others = json.loads(line)
         assert others == 0
         self.looks += 1
@@ -60,7 +60,7 @@ async def reading(path: Path, mode: str) -> AsyncIterator[Reader]:
     try:
         yield Reader(process)
     finally:
-        await process.communicate()
+        await process.communicate(b"")
 
 
 @pytest.mark.parametrize("mode", ["fresh", "kept", "read-write"])
