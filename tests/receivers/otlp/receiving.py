@@ -19,6 +19,7 @@ from spanmill.receivers.otlp.config import OtlpReceiverConfig
 from spanmill.receivers.otlp.receiver import OtlpReceiver
 from spanmill.signal import Signal
 from spanmill.telemetry.metrics import Metrics
+from spanmill.telemetry.pages import Pages
 
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
 JSON = {"Content-Type": "application/json"}
@@ -49,6 +50,7 @@ class KeepingHost:
 
     def __init__(self, signals: tuple[Signal, ...] = tuple(Signal), max_bytes: int = 512 * 1024 * 1024) -> None:
         self.admission = Admission(max_bytes, retry_after=2.4)
+        self.pages = Pages()
         self.intakes = {signal: KeepingIntake(signal) for signal in signals}
 
     def intake(self, signal: Signal) -> Intake | None:
@@ -133,7 +135,7 @@ async def running(
     named = {name: body for name, body in (("grpc", grpc), ("http", http)) if body is not None}
     host, metrics, logs = host or KeepingHost(), Metrics(), structlog.testing.LogCapture()
     log = structlog.wrap_logger(structlog.PrintLogger(), processors=[logs], wrapper_class=structlog.BoundLogger)
-    settings = Settings(Kind.RECEIVERS, ComponentId("otlp", "test"), log, metrics)  # type: ignore[arg-type]
+    settings = Settings(Kind.RECEIVERS, ComponentId("otlp", "test"), log, metrics)
     receiver = OtlpReceiver(configured(named or {"grpc": {}, "http": {}}), settings)
     await receiver.start(host)
     try:

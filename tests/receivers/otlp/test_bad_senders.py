@@ -5,7 +5,7 @@ import gzip
 import os
 import zlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import orjson
@@ -27,10 +27,8 @@ async def connection(it: Running) -> AsyncIterator[tuple[asyncio.StreamReader, a
         yield reader, writer
     finally:
         writer.close()
-        try:
+        with suppress(ConnectionError):
             await writer.wait_closed()
-        except ConnectionError:
-            pass
 
 
 async def answer(reader: asyncio.StreamReader) -> tuple[int, Any]:
@@ -187,11 +185,14 @@ async def test_a_sender_that_does_not_read_its_answers_is_cut_off() -> None:
             writer.transport.pause_reading()  # type: ignore[attr-defined]
             request = _POST + b"Content-Length: 2\r\n\r\n{}"
             with pytest.raises(ConnectionError):
-                async with asyncio.timeout(30):
-                    while True:
-                        writer.write(request * 100)
-                        await writer.drain()
+                await asyncio.wait_for(_send_for_ever(writer, request * 100), 30)
         assert await still_serves(it)
+
+
+async def _send_for_ever(writer: asyncio.StreamWriter, data: bytes) -> None:
+    while True:
+        writer.write(data)
+        await writer.drain()
 
 
 async def test_a_sender_that_leaves_in_the_middle_of_its_body_costs_nothing() -> None:
@@ -265,17 +266,20 @@ async def test_a_broken_chunk_is_400() -> None:
 
 async def test_connections_beyond_the_limit_wait_until_one_is_free() -> None:
     request = _POST + b"Content-Length: 2\r\n\r\n{}"
-    async with running(http={"max_connections": 1}) as it:
-        async with connection(it) as (first_reader, first), connection(it) as (second_reader, second):
-            first.write(request)
-            assert (await answer(first_reader))[0] == 200
-            second.write(request)
-            waiting = asyncio.create_task(answer(second_reader))
-            first.write(request)
-            assert (await answer(first_reader))[0] == 200
-            assert not waiting.done()
-            first.close()
-            assert (await waiting)[0] == 200
+    async with (
+        running(http={"max_connections": 1}) as it,
+        connection(it) as (first_reader, first),
+        connection(it) as (second_reader, second),
+    ):
+        first.write(request)
+        assert (await answer(first_reader))[0] == 200
+        second.write(request)
+        waiting = asyncio.create_task(answer(second_reader))
+        first.write(request)
+        assert (await answer(first_reader))[0] == 200
+        assert not waiting.done()
+        first.close()
+        assert (await waiting)[0] == 200
 
 
 async def test_a_thousand_bad_requests_are_one_line_of_log() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
@@ -20,7 +21,7 @@ from tests.otlp_samples import SAMPLES, traces
 from tests.receivers.otlp.receiving import JSON, PATHS, PROTOBUF, KeepingHost, running
 
 _CONTENT = {"Content_Type": "application/x-protobuf"}
-_COMPRESS = {
+_COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     "gzip": gzip.compress,
     "deflate": zlib.compress,
     "zlib": zlib.compress,

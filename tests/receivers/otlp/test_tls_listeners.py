@@ -1,7 +1,9 @@
 """TLS and mTLS of both listeners, and certificates renewed while they run."""
 
 import asyncio
+import contextlib
 import ssl
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +116,11 @@ async def test_with_a_client_authority_only_clients_it_signed_get_in(authority: 
         assert len(it.kept(Signal.TRACES)) == 2
 
 
+def listening(protocol: str, body: dict[str, Any]) -> AbstractAsyncContextManager[Running]:
+    """A receiver of one protocol."""
+    return running(http=body) if protocol == "http" else running(grpc=body)
+
+
 async def _serial(it: Running, protocol: str) -> int:
     """The serial number of the certificate that is shown to a new connection."""
     context = ssl.create_default_context()
@@ -123,17 +130,15 @@ async def _serial(it: Running, protocol: str) -> int:
     _, writer = await asyncio.open_connection("localhost", endpoint.port, ssl=context)
     certificate = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
     writer.close()
-    try:
+    with contextlib.suppress(ssl.SSLError):
         await writer.wait_closed()
-    except ssl.SSLError:
-        pass
     return x509.load_der_x509_certificate(certificate).serial_number
 
 
 @pytest.mark.parametrize("protocol", ["http", "grpc"])
 async def test_a_renewed_certificate_is_shown_to_the_next_connection(authority: Authority, protocol: str) -> None:
     body = authority.tls(reload_interval="1ms")
-    async with running(**{protocol: body}) as it:
+    async with listening(protocol, body) as it:
         before = await _serial(it, protocol)
         renewed = authority.renew()
         assert await _serial(it, protocol) == renewed != before
@@ -141,7 +146,7 @@ async def test_a_renewed_certificate_is_shown_to_the_next_connection(authority: 
 
 @pytest.mark.parametrize("protocol", ["http", "grpc"])
 async def test_a_broken_renewal_leaves_the_old_certificate_in_use(authority: Authority, protocol: str) -> None:
-    async with running(**{protocol: authority.tls(reload_interval="1ms")}) as it:
+    async with listening(protocol, authority.tls(reload_interval="1ms")) as it:
         before = await _serial(it, protocol)
         authority.cert.write_text("not a certificate")
         assert await _serial(it, protocol) == before
@@ -188,5 +193,5 @@ async def test_a_certificate_that_cannot_be_used_fails_the_start(
 def test_a_version_that_grpc_cannot_keep_to_is_an_error_of_the_configuration(
     authority: Authority, versions: dict[str, str]
 ) -> None:
-    with pytest.raises(ValidationError, match="gRPC always offers TLS 1.2 and 1.3"):
+    with pytest.raises(ValidationError, match=r"gRPC always offers TLS 1.2 and 1.3"):
         configured({"grpc": authority.tls(**versions)})

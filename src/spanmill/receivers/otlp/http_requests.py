@@ -89,6 +89,7 @@ class HttpRequests:
         if request.method != hdrs.METH_POST:
             message = f"the method is {request.method}; expected POST"
             raise Refusal(405, code.UNIMPLEMENTED, "method", message, headers={hdrs.ALLOW: hdrs.METH_POST})
+        self._reception.check_served(signal)
         return signal
 
     def _algorithm(self, request: web.BaseRequest) -> str:

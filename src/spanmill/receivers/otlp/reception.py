@@ -32,11 +32,14 @@ class Reception:
         }
         self._logged: dict[str, tuple[float, int]] = {}
 
+    def check_served(self, signal: Signal) -> None:
+        """Raise `Refusal` when no pipeline takes the signal."""
+        if signal not in self._intakes:
+            raise answers.not_served(signal)
+
     async def take(self, signal: Signal, payload: bytes) -> Outcome:
         """Hand in one serialized request. Raises `Refusal`."""
-        intake = self._intakes.get(signal)
-        if intake is None:
-            raise answers.not_served(signal)
+        self.check_served(signal)
         try:
             if len(payload) <= _INLINE_BYTES:
                 check_cost(payload, signal, self._max_items)
@@ -45,7 +48,7 @@ class Reception:
         except Rejected as error:
             raise answers.invalid(error, "too_costly") from None
         try:
-            outcome = await intake.submit(payload, self._transport)
+            outcome = await self._intakes[signal].submit(payload, self._transport)
         except Busy as error:
             raise answers.busy(error) from None
         except Rejected as error:
