@@ -54,6 +54,7 @@ class Pages:
 
     def __init__(self) -> None:
         self._pages: dict[Hashable, _Page] = {}
+        self._opening = asyncio.Lock()
 
     async def serve(
         self,
@@ -69,25 +70,29 @@ class Pages:
         OpenMetrics is offered when every contributor of the page offers it. Raises `StartError` in the name of `owner`
         when the address cannot be used, or when the page is there with another `tls`.
         """
-        address = _address(endpoint)
-        page = self._pages.get(address)
-        if page is None:
-            page = _Page(endpoint, tls, lambda: self._pages.pop(address, None))
-            page.listener = Listener(owner, endpoint, page.app, server_tls(owner, tls))
-            self._pages[address] = page
-            try:
-                await page.listener.start()
-            except BaseException:
-                del self._pages[address]
-                raise
-        elif page.tls != tls:
-            raise StartError(owner, f"the metrics page on {endpoint} is shared, and has other `tls` settings")
-        return page.add(collect, open_metrics)
+        async with self._opening:
+            page = self._pages.get(_address(endpoint))
+            if page is None:
+                page = await self._open(endpoint, owner, tls)
+            elif page.tls != tls:
+                raise StartError(owner, f"the metrics page on {endpoint} is shared, and has other `tls` settings")
+            return page.add(collect, open_metrics)
+
+    async def _open(self, endpoint: Endpoint, owner: str, tls: TlsServer | None) -> "_Page":
+        page = _Page(endpoint, tls, self._forget)
+        page.listener = Listener(owner, endpoint, page.app, server_tls(owner, tls))
+        await page.listener.start()
+        page.endpoint = replace(endpoint, port=page.listener.port)
+        self._pages[_address(page.endpoint)] = page
+        return page
+
+    def _forget(self, page: "_Page") -> None:
+        self._pages.pop(_address(page.endpoint), None)
 
     @property
     def addresses(self) -> list[str]:
         """Where the pages are, as `host:port`."""
-        return [page.address for page in self._pages.values()]
+        return [str(page.endpoint) for page in self._pages.values()]
 
     async def stop(self) -> None:
         """Close every page. Safe twice."""
@@ -96,11 +101,9 @@ class Pages:
 
 
 def _address(endpoint: Endpoint) -> Hashable:
-    """Equal for endpoints that mean the same page. Port 0 is a new one every time."""
+    """Equal for endpoints that mean the same page. Port 0 is nobody's yet."""
     if endpoint.socket:
         return endpoint.socket
-    if endpoint.port == 0:
-        return object()
     return "localhost" if endpoint.host in ("127.0.0.1", "::1") else endpoint.host, endpoint.port
 
 
@@ -109,8 +112,9 @@ class _Page:
 
     listener: Listener
 
-    def __init__(self, endpoint: Endpoint, tls: TlsServer | None, on_close: Callable[[], object]) -> None:
+    def __init__(self, endpoint: Endpoint, tls: TlsServer | None, on_close: Callable[["_Page"], None]) -> None:
         self.endpoint = endpoint
+        """With the port that is really used, once open."""
         self.tls = tls
         self.app = web.Application()
         self.app.router.add_get(PATH, self._answer)
@@ -118,11 +122,6 @@ class _Page:
         self._contributions: list[Contribution] = []
         self._rendering = asyncio.Lock()
         self._reported: set[str] = set()
-
-    @property
-    def address(self) -> str:
-        """The endpoint with the port that is really used."""
-        return str(replace(self.endpoint, port=self.listener.port or self.endpoint.port))
 
     def add(self, collect: Collect, open_metrics: bool) -> Contribution:
         contribution = Contribution(self, collect, open_metrics)
@@ -137,7 +136,7 @@ class _Page:
 
     async def close(self) -> None:
         self._contributions = []
-        self._on_close()
+        self._on_close(self)
         await self.listener.stop()
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
