@@ -151,14 +151,28 @@ def print_config(
 def query(
     sql: Annotated[str, typer.Argument(metavar="SQL", help="A query over the tables spans, metrics and logs.")],
     directory: Annotated[
-        Path, typer.Option("--directory", "-d", help="The directory that the parquet exporter writes.")
-    ] = Path("data"),
+        Path | None,
+        typer.Option("--directory", "-d", help="What a parquet exporter writes, or the file of a duckdb exporter."),
+    ] = None,
+    config: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--config",
+            "-c",
+            metavar="FILE",
+            help="Take the directory from this configuration. With neither: from ./config.yaml, else "
+            "./config.example.yaml, else data/parquet.",
+        ),
+    ] = None,
     output_format: Annotated[QueryFormat, typer.Option("--format", help="Table, CSV or JSON.")] = QueryFormat.TABLE,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Most rows to write; 100 for a table, else all, if not given.")
+    ] = None,
 ) -> None:
-    """Run SQL over the Parquet files."""
-    from spanmill.query import run_query
+    """Run SQL over the stored rows: DuckDB's dialect, times in UTC; nothing can be changed."""
+    from spanmill.query import Output, run_query
 
-    raise typer.Exit(run_query(sql, directory, output_format.value))
+    raise typer.Exit(run_query(sql, directory, Output(output_format.value), sources=config or (), limit=limit))
 
 
 @app.command()
