@@ -17,7 +17,10 @@ def traces(spans: int = 1, attributes: int = 2) -> bytes:
     scope = resource.scope_spans.add()
     for number in range(spans):
         span = scope.spans.add(name="chat", trace_id=TRACE_ID, span_id=SPAN_ID, kind=3)
-        span.start_time_unix_nano, span.end_time_unix_nano = 1_700_000_000_000_000_000 + number, 1_700_000_001_000_000_000
+        span.start_time_unix_nano, span.end_time_unix_nano = (
+            1_700_000_000_000_000_000 + number,
+            1_700_000_001_000_000_000,
+        )
         for index in range(attributes):
             span.attributes.add(key=f"gen_ai.attribute.{index}").value.string_value = f"value {index}"
     return request.SerializeToString()
