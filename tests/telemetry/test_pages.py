@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -138,8 +139,6 @@ async def test_the_page_speaks_tls_and_shares_only_with_the_same_settings(pages:
     certificate.private_key_pem.write_to_path(tmp_path / "key.pem")
     tls = TlsServer.model_validate({"cert_file": str(tmp_path / "cert.pem"), "key_file": str(tmp_path / "key.pem")})
     page = await pages.serve(ANY_PORT, "own", lambda: gauge("a"), tls=tls)
-    import ssl
-
     trust = ssl.create_default_context()
     authority.configure_trust(trust)
     connector = aiohttp.TCPConnector(ssl=trust)
@@ -152,9 +151,34 @@ async def test_the_page_speaks_tls_and_shares_only_with_the_same_settings(pages:
         await pages.serve(Endpoint("127.0.0.1", page.port), "exporter", lambda: gauge("b"))
 
 
+async def test_a_renewed_certificate_is_used_without_a_restart(pages: Pages, tmp_path: Path) -> None:
+    authorities = trustme.CA(), trustme.CA()
+    files = {"cert_file": str(tmp_path / "cert.pem"), "key_file": str(tmp_path / "key.pem"), "reload_interval": "1ns"}
+
+    def write(authority: trustme.CA) -> None:
+        certificate = authority.issue_cert("127.0.0.1")
+        certificate.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+        certificate.private_key_pem.write_to_path(tmp_path / "key.pem")
+
+    async def scrape(authority: trustme.CA) -> int:
+        trust = ssl.create_default_context()
+        authority.configure_trust(trust)
+        async with (
+            aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trust)) as session,
+            session.get(f"https://127.0.0.1:{page.port}/metrics") as response,
+        ):
+            return response.status
+
+    write(authorities[0])
+    page = await pages.serve(ANY_PORT, "own", lambda: gauge("a"), tls=TlsServer.model_validate(files))
+    assert await scrape(authorities[0]) == 200
+    write(authorities[1])
+    assert await scrape(authorities[1]) == 200
+
+
 async def test_a_certificate_that_cannot_be_read_is_a_start_error(pages: Pages) -> None:
     tls = TlsServer.model_validate({"cert_file": "/nowhere/cert.pem", "key_file": "/nowhere/key.pem"})
-    with pytest.raises(StartError, match="cannot use the TLS files"):
+    with pytest.raises(StartError, match=r"cannot read /nowhere/cert\.pem"):
         await pages.serve(ANY_PORT, "own", lambda: gauge("a"), tls=tls)
 
 

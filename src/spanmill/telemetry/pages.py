@@ -7,7 +7,7 @@ one page at a time; a scraper that reads slowly is cut off and holds up nobody.
 import asyncio
 import gzip
 from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import web
@@ -19,7 +19,6 @@ from spanmill.telemetry.exposition import Family, Format, merge, render
 from spanmill.telemetry.listener import Listener
 from spanmill.telemetry.logs import component_log
 from spanmill.telemetry.negotiation import negotiate, wants_gzip
-from spanmill.telemetry.tls import server_tls
 
 PATH: Final = "/metrics"
 SCRAPE_SECONDS: Final = 30.0
@@ -42,7 +41,7 @@ class Contribution:
     @property
     def port(self) -> int:
         """The port that the page is served on."""
-        return self.page.listener.port
+        return self.page.listener.endpoint.port
 
     async def withdraw(self) -> None:
         """Leave the page; the last one closes it. Safe twice."""
@@ -79,20 +78,19 @@ class Pages:
             return page.add(collect, open_metrics)
 
     async def _open(self, endpoint: Endpoint, owner: str, tls: TlsServer | None) -> "_Page":
-        page = _Page(endpoint, tls, self._forget)
-        page.listener = Listener(owner, endpoint, page.app, server_tls(owner, tls))
+        page = _Page(tls, self._forget)
+        page.listener = Listener(owner, endpoint, page.app, tls)
         await page.listener.start()
-        page.endpoint = replace(endpoint, port=page.listener.port)
-        self._pages[_address(page.endpoint)] = page
+        self._pages[_address(page.listener.endpoint)] = page
         return page
 
     def _forget(self, page: "_Page") -> None:
-        self._pages.pop(_address(page.endpoint), None)
+        self._pages.pop(_address(page.listener.endpoint), None)
 
     @property
     def addresses(self) -> list[str]:
         """Where the pages are, as `host:port`."""
-        return [str(page.endpoint) for page in self._pages.values()]
+        return [str(page.listener.endpoint) for page in self._pages.values()]
 
     async def stop(self) -> None:
         """Close every page. Safe twice."""
@@ -112,9 +110,7 @@ class _Page:
 
     listener: Listener
 
-    def __init__(self, endpoint: Endpoint, tls: TlsServer | None, on_close: Callable[["_Page"], None]) -> None:
-        self.endpoint = endpoint
-        """With the port that is really used, once open."""
+    def __init__(self, tls: TlsServer | None, on_close: Callable[["_Page"], None]) -> None:
         self.tls = tls
         self.app = web.Application()
         self.app.router.add_get(PATH, self._answer)
@@ -165,7 +161,7 @@ class _Page:
             _LOG.warning(
                 "metric left out: its page has another of its name and of another type",
                 metric=name,
-                endpoint=str(self.endpoint),
+                endpoint=str(self.listener.endpoint),
             )
         body = render(merged.families, page).encode("utf-8", "replace")
         return gzip.compress(body, 5, mtime=0) if compress else body

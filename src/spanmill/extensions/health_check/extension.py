@@ -13,7 +13,6 @@ from spanmill.component import Host, Settings, Status
 from spanmill.config.values import format_duration
 from spanmill.extensions.health_check.config import HealthCheckExtensionConfig
 from spanmill.telemetry.listener import Listener
-from spanmill.telemetry.tls import server_tls
 
 LIVE: Final = "/livez"
 READY: Final = "/readyz"
@@ -30,7 +29,7 @@ class HealthCheckExtension:
     @property
     def port(self) -> int:
         """The port in use, once started."""
-        return self._listener.port if self._listener else 0
+        return self._listener.endpoint.port if self._listener else 0
 
     async def start(self, host: Host) -> None:
         """Listen. Raises `StartError` when the address or the certificate cannot be used."""
@@ -39,7 +38,7 @@ class HealthCheckExtension:
             app.router.add_get(path, partial(self._ready, host))
         if self._config.path != LIVE:
             app.router.add_get(LIVE, self._live)
-        listener = Listener(self._owner, self._config.endpoint, app, server_tls(self._owner, self._config.tls))
+        listener = Listener(self._owner, self._config.endpoint, app, self._config.tls)
         await listener.start()
         self._listener = listener
 
