@@ -5,7 +5,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from typing import Any
 
 import payloads
 
-from spanmill.generate.collector import Collector, free_ports, storing_configuration
+from spanmill.generate.collector import Collector, free_ports, own_page, storing_configuration
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _AT_ONCE, _BYTES_AT_ONCE = 16, 32 * 1024 * 1024
@@ -115,13 +114,7 @@ def _wait_until_sent(port: int, spans: int, timeout_seconds: float = 120.0) -> N
 
 def sent_spans(port: int) -> float:
     """Spans that the exporters have delivered."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
-        page = answer.read().decode()
-    return sum(
-        float(line.rpartition(" ")[2])
-        for line in page.splitlines()
-        if line.startswith("otelcol_exporter_sent_spans") and "{" in line
-    )
+    return own_page(port).get("otelcol_exporter_sent_spans", 0.0)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -26,6 +27,18 @@ def free_ports(count: int) -> list[int]:
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
         return [int(listener.getsockname()[1]) for listener in sockets]
+
+
+def own_page(port: int) -> dict[str, float]:
+    """A collector's own metrics by name, without `_total`, each added up over its labels."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        page = answer.read().decode()
+    values: dict[str, float] = {}
+    for line in page.splitlines():
+        if line and not line.startswith("#"):
+            name = line.partition("{")[0].partition(" ")[0].removesuffix("_total")
+            values[name] = values.get(name, 0.0) + float(line.rpartition(" ")[2])
+    return values
 
 
 class Collector:

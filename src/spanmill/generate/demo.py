@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import tempfile
-import urllib.request
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -12,9 +12,11 @@ from rich.console import Console
 
 from spanmill.errors import SpanmillError
 from spanmill.generate import Options, generate
-from spanmill.generate.collector import Collector, free_ports, storing_configuration
+from spanmill.generate.collector import Collector, free_ports, own_page, storing_configuration
 
 _TRACES: Final = 300
+_DELIVERY_SECONDS: Final = 30.0
+_ITEMS: Final = ("spans", "metric_points", "log_records")
 
 
 class Question(NamedTuple):
@@ -89,12 +91,12 @@ def _show(console: Console, directory: Path) -> None:
         )
         sent = generate(Options(f"localhost:{ports['grpc']}", count=_TRACES, rate=0))
         _say(console, f"{sent} traces were sent: RAG requests, agents with tools, streamed chats, rate limits")
-        counters = _counters(ports["metrics"])
+        taken = _wait_until_delivered(collector, ports["metrics"])
         _say(
             console,
-            "Its own metrics say: " + ", ".join(f"{value:,.0f} {name} taken" for name, value in counters.items()),
+            "All of it is in Parquet files: " + ", ".join(f"{count:,.0f} {item}" for item, count in taken.items()),
         )
-    _say(console, "It was stopped, and has delivered everything. What SQL says about it:\n")
+    _say(console, "The collector was stopped. What SQL says about the files:\n")
     for question in QUESTIONS:
         console.print(f"[bold]{question.text}[/bold]")
         console.print(question.sql, style="dim", markup=False, soft_wrap=True)
@@ -108,16 +110,17 @@ def _say(console: Console, line: str) -> None:
     console.print(f"[bold green]>[/bold green] {line}", soft_wrap=True)
 
 
-def _counters(port: int) -> Mapping[str, float]:
-    """What the collector took, by signal, from its own page."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
-        page = answer.read().decode()
-    counters = {}
-    for item in ("spans", "metric_points", "log_records"):
-        prefix = f"otelcol_receiver_accepted_{item}"
-        values = [float(line.rpartition(" ")[2]) for line in page.splitlines() if line.startswith(prefix)]
-        counters[item.replace("_", " ")] = sum(values)
-    return counters
+def _wait_until_delivered(collector: Collector, port: int) -> Mapping[str, float]:
+    """Wait until what was taken is delivered, by the collector's own page; what was taken, by kind."""
+    deadline = time.monotonic() + _DELIVERY_SECONDS
+    while True:
+        page = own_page(port)
+        taken = {item: page.get(f"otelcol_receiver_accepted_{item}", 0.0) for item in _ITEMS}
+        if taken == {item: page.get(f"otelcol_exporter_sent_{item}", 0.0) for item in _ITEMS}:
+            return {item.replace("_", " "): count for item, count in taken.items()}
+        if time.monotonic() > deadline:
+            raise SpanmillError(f"not everything was delivered:\n{collector.log()}")
+        time.sleep(0.1)
 
 
 def _answer(sql: str, directory: Path) -> str:
