@@ -101,9 +101,7 @@ def _show(console: Console, directory: Path) -> None:
         console.print(f"[bold]{question.text}[/bold]")
         console.print(question.sql, style="dim", markup=False, soft_wrap=True)
         console.print(_answer(question.sql, parquet), markup=False, soft_wrap=True)
-    console.print(
-        "Now on your own data: [bold]make run[/bold], and send OTLP to localhost:4317 or http://localhost:4318"
-    )
+    console.print("Next, your own data: [bold]make run[/bold]")
 
 
 def _say(console: Console, line: str) -> None:
