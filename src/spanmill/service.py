@@ -25,10 +25,19 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 def run(configuration: Configuration) -> int:
     """Run the daemon until a signal or a fault ends it; the process's exit code."""
-    telemetry = configuration.service.telemetry
-    configure_logs(telemetry.logs.level, telemetry.logs.encoding)
-    with asyncio.Runner(loop_factory=_event_loop) as runner:
-        return runner.run(Daemon(configuration).run())
+    wanted = configuration.service.telemetry.logs
+    try:
+        logs = configure_logs(
+            wanted.level, wanted.encoding, paths=wanted.output_paths, initial_fields=wanted.initial_fields
+        )
+    except StartError as error:
+        sys.stderr.write(f"{error}\n")
+        return ExitCode.START
+    try:
+        with asyncio.Runner(loop_factory=_event_loop) as runner:
+            return runner.run(Daemon(configuration).run())
+    finally:
+        logs.close()
 
 
 def _event_loop() -> asyncio.AbstractEventLoop:
@@ -76,7 +85,13 @@ class Daemon:
     async def _start(self) -> None:
         metrics = self._configuration.service.telemetry.metrics
         if metrics.level != "none":
-            own = OwnPage(self.metrics, own_resource(self._configuration.service.telemetry.resource))
+            own = OwnPage(
+                self.metrics,
+                own_resource(self._configuration.service.telemetry.resource),
+                metrics.without_type_suffix,
+                metrics.without_units,
+                metrics.without_scope_info,
+            )
             await self.pages.serve(metrics.address, "service.telemetry.metrics", own.families)
         await self.graph.start()
         for line in self._welcome():

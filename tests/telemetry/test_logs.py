@@ -5,11 +5,13 @@ import json
 import logging
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from spanmill.config.values import Secret
+from spanmill.errors import StartError
 from spanmill.names import ComponentId, Kind
 from spanmill.telemetry.logs import REPEATS, Encoding, Logs, component_log, configure_logs
 
@@ -124,6 +126,22 @@ def test_a_closed_stream_does_not_end_the_daemon(configure: Configure) -> None:
     _, stream = configure()
     stream.close()
     LOG.error("nobody listens")
+
+
+def test_lines_go_to_every_path_and_files_are_appended_to(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "spanmill.log"
+    path.write_text("before\n")
+    logs = configure_logs(paths=("stdout", str(path)))
+    LOG.info("both")
+    logs.close()
+    assert "both" in capsys.readouterr().out
+    assert path.read_text().splitlines()[0] == "before"
+    assert "both" in path.read_text().splitlines()[1]
+
+
+def test_a_file_that_cannot_be_written_is_a_start_error() -> None:
+    with pytest.raises(StartError, match=r"service\.telemetry\.logs: cannot start: cannot write /nowhere/x\.log"):
+        configure_logs(paths=("/nowhere/x.log",))
 
 
 def test_closing_gives_everything_back(configure: Configure) -> None:

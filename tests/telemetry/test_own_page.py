@@ -7,6 +7,7 @@ import subprocess
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from spanmill.config.telemetry import MetricTelemetry
 from spanmill.telemetry.exposition import Format, merge, render
 from spanmill.telemetry.metrics import DEFINITIONS, Metrics
 from spanmill.telemetry.page import OwnPage, own_resource
@@ -90,3 +91,10 @@ def test_promtool_has_no_complaint_about_any_of_our_metrics(without: bool) -> No
     text = page(filled(), without_type_suffix=without, without_units=without, without_scope_info=without)
     check = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False)
     assert (check.returncode, check.stderr) == (0, "")
+
+
+def test_a_pull_reader_says_where_the_page_is_and_how_names_are_written() -> None:
+    exporter = {"host": "0.0.0.0", "port": 9000, "without_type_suffix": False, "without_units": None}
+    model = MetricTelemetry.model_validate({"readers": [{"pull": {"exporter": {"prometheus": exporter}}}]})
+    assert str(model.address) == "0.0.0.0:9000"
+    assert (model.without_type_suffix, model.without_units, model.without_scope_info) == (False, True, True)

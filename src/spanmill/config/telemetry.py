@@ -46,11 +46,14 @@ class LogTelemetry(Model):
         return "warn" if lower == "warning" else lower
 
 
+_NAMES = ("without_type_suffix", "without_units", "without_scope_info")
+
+
 class MetricTelemetry(Model):
     """The daemon's own metrics, on `/metrics`. The Collector's `readers` form is read as `address`."""
 
     also_accepted: ClassVar = {
-        "readers": "a pull reader with a prometheus exporter sets `address`; periodic readers are ignored",
+        "readers": "a pull reader with a prometheus exporter sets `address` and `without_...`; periodic ones are ignored",
         "views": "ignored: metrics are served as they are",
     }
 
@@ -58,6 +61,12 @@ class MetricTelemetry(Model):
     """How much is measured; `none` serves no page."""
     address: Endpoint = Endpoint("localhost", 8888)
     """Where the page is served."""
+    without_type_suffix: Flag = True
+    """Leave `_total` out of the names of counters, as the Collector does. They are shown as untyped then."""
+    without_units: Flag = True
+    """Leave units out of names, as the Collector does."""
+    without_scope_info: Flag = True
+    """Leave out the labels `otel_scope_name` and `otel_scope_version`, as the Collector does."""
 
     @model_validator(mode="before")
     @classmethod
@@ -73,10 +82,10 @@ class MetricTelemetry(Model):
             return data
         if not isinstance(readers, list):
             raise invalid("wrong type", "a list of readers", key="readers")
-        addresses = [address for reader in readers if (address := _address(reader, info)) is not None]
-        if len(addresses) > 1:
+        pages = [page for reader in readers if (page := _page(reader, info)) is not None]
+        if len(pages) > 1:
             raise invalid("more than one page", "one pull reader", key="readers")
-        return {"address": addresses[0], **data} if addresses else data
+        return {**pages[0], **data} if pages else data
 
     @field_validator("level", mode="before")
     @classmethod
@@ -84,8 +93,8 @@ class MetricTelemetry(Model):
         return value.lower() if isinstance(value, str) else value
 
 
-def _address(reader: Any, info: ValidationInfo) -> str | None:
-    """The address of a `pull: {exporter: {prometheus: {host, port}}}` reader; None, with a warning, for a push."""
+def _page(reader: Any, info: ValidationInfo) -> dict[str, Any] | None:
+    """What a `pull: {exporter: {prometheus: {host, port}}}` reader says; None, with a warning, for a push."""
     if isinstance(reader, dict) and "periodic" in reader:
         message = "ignored: Spanmill does not push its own metrics; scrape `service.telemetry.metrics.address`"
         warn(info, "telemetry.metrics.readers", message)
@@ -99,7 +108,9 @@ def _address(reader: Any, info: ValidationInfo) -> str | None:
             )
     body = body if isinstance(body, dict) else {}
     host, port = body.get("host", "localhost"), body.get("port", 8888)
-    return f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
+    address = f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
+    names = {key: body[key] for key in _NAMES if body.get(key) is not None}
+    return {"address": address, **names}
 
 
 class Telemetry(Model):

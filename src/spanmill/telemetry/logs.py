@@ -4,6 +4,7 @@ Like the Collector's: `time TAB level TAB message TAB {fields}` or JSON lines, a
 repeated. Nothing that comes in can start a line of its own: control characters are escaped.
 """
 
+import io
 import json
 import logging
 import re
@@ -11,15 +12,17 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Literal
 
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
+from spanmill.errors import StartError
 from spanmill.names import ComponentId, Kind
 
 Encoding = Literal["console", "json"]
@@ -70,20 +73,25 @@ class Logs:
             root.setLevel(self._previous_level)
             logging.captureWarnings(False)
             structlog.reset_defaults()
+            self._sink.close()
 
 
 def configure_logs(
     level: str = "info",
     encoding: Encoding = "console",
     stream: IO[str] | None = None,
+    *,
+    paths: Sequence[str] = ("stderr",),
     initial_fields: Mapping[str, Any] | None = None,
 ) -> Logs:
-    """Send every log line of the process to `stream` (stderr), from `level` (`debug`, `info`, `warn`, `error`) on.
+    """Send every log line of the process, from `level` (`debug`, `info`, `warn`, `error`) on, to `paths`, or `stream`.
 
-    `initial_fields` go on every line. A level we do not know raises KeyError; the configuration's model has checked it.
+    A path is `stderr`, `stdout` or a file, which is appended to. `initial_fields` go on every line. Raises `StartError`
+    for a file that cannot be written. A level we do not know raises KeyError; the configuration's model has checked it.
     """
     threshold = _LEVELS[level.lower()]
-    sink = _Sink(stream if stream is not None else sys.stderr, encoding, dict(initial_fields or {}))
+    streams = [stream] if stream is not None else [_opened(path) for path in paths]
+    sink = _Sink(streams, encoding, dict(initial_fields or {}))
     structlog.configure(
         processors=[sink.process],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
@@ -111,8 +119,8 @@ def component_log(kind: Kind | str, component: ComponentId | str) -> FilteringBo
 class _Sink:
     """Counts repetitions, renders lines and writes them. Safe from any thread."""
 
-    def __init__(self, stream: IO[str], encoding: Encoding, fields: dict[str, Any]) -> None:
-        self._stream = stream
+    def __init__(self, streams: Sequence[IO[str]], encoding: Encoding, fields: dict[str, Any]) -> None:
+        self._streams = streams
         self._render = _console if encoding == "console" else _json
         self._fields = fields
         self._lock = threading.Lock()
@@ -167,9 +175,18 @@ class _Sink:
     def _write(
         self, level: str, message: str, fields: dict[str, Any], trace: str | None, lines: tuple[str, ...] = ()
     ) -> None:
-        with suppress(OSError, ValueError):  # a closed stderr must not end the daemon
-            self._stream.write(self._render(level, message, fields, trace, lines) + "\n")
-            self._stream.flush()
+        rendered = self._render(level, message, fields, trace, lines) + "\n"
+        for stream in self._streams:
+            with suppress(OSError, ValueError):  # a closed stderr must not end the daemon
+                stream.write(rendered)
+                stream.flush()
+
+    def close(self) -> None:
+        """Close the files that were opened."""
+        with self._lock:
+            for stream in self._streams:
+                if isinstance(stream, _LogFile):
+                    stream.close()
 
 
 class _StandardLibrary(logging.Handler):
@@ -186,6 +203,19 @@ class _StandardLibrary(logging.Handler):
             message = str(record.msg)
         event = {"event": message, "logger": record.name, "exc_info": record.exc_info, _KEY: str(record.msg)}
         self._sink.write(_NAMES.get(record.levelname.lower(), record.levelname.lower()), event)
+
+
+class _LogFile(io.TextIOWrapper):
+    """A file that was opened here, and so is closed here."""
+
+
+def _opened(path: str) -> IO[str]:
+    if path in ("stderr", "stdout"):
+        return sys.stderr if path == "stderr" else sys.stdout
+    try:
+        return _LogFile(Path(path).open("ab"), encoding="utf-8")
+    except OSError as error:
+        raise StartError("service.telemetry.logs", f"cannot write {path}: {error.strerror or error}") from None
 
 
 def _trace(exc_info: Any) -> str | None:
