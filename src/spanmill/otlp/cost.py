@@ -16,35 +16,39 @@ from spanmill.errors import Rejected
 from spanmill.otlp.messages import SERVICES
 from spanmill.signal import Signal
 
-_TINY = 9
-"""Bytes. A message of more cannot amplify much: it is itself a fair part of what it becomes."""
-_NESTED_PER_ITEM = 10
-_FIELDS_PER_COUNTED = 8
+_SMALL_ITEM = 9
+_TINY = 3
+"""Bytes. What is nested and larger than this is itself a fair part of what it becomes."""
+_NESTED_PER_ITEM = 5
+_FIELDS_PER_COUNTED = 4
 """A walk that meets so many fields for each item allowed is not walking through telemetry."""
+_LONGER_TAG = 1
+"""Bytes beyond the first. OTLP's field numbers need no more, and only who means to mislead pads them."""
 _VARINT, _LENGTH_DELIMITED = 0, 2
 _FIXED_BYTES = {1: 8, 5: 4}
 _LONGEST_VARINT_BITS = 63
 
 
 def check_cost(payload: bytes, signal: Signal, max_items: int) -> None:
-    """Raise `Rejected` when decoding would give more than `max_items` items, or ten times as much nested in them.
+    """Raise `Rejected` when decoding would give more than `max_items` items, or five times as many tiny parts of them.
 
     Payloads that are not valid protobuf pass, or are rejected with the same error as costly ones: the decoder judges.
-    Takes no time for payloads up to `2 * max_items` bytes, about 1 ms/MB for normal ones and 0.5 s at the very worst.
+    Takes no time for payloads up to `2 * max_items` bytes, a few ms/MB for normal ones, and about a second at worst.
     """
     # A message takes two bytes at least: a tag and a length.
     if len(payload) <= 2 * max_items:
         return
-    tiny = int(np.count_nonzero(np.frombuffer(payload, np.uint8) <= _TINY))
-    # Items do not contain each other: the length of a tiny one is a small byte, the others are larger than that.
-    if tiny + len(payload) // (_TINY + 3) > max_items:
+    small = int(np.count_nonzero(np.frombuffer(payload, np.uint8) <= _SMALL_ITEM))
+    # Items do not contain each other: the length of a small one is a small byte, the others are larger than that.
+    if small + len(payload) // (_SMALL_ITEM + 3) > max_items:
         count = _count(payload, _item_tags(signal), max_items)
         if count > max_items:
             raise Rejected(
-                f"the request holds more than {max_items} {signal.item.replace('_', ' ')}; send smaller requests"
+                f"the request holds more than {max_items} {signal.item.replace('_', ' ')}, or far more envelopes;"
+                " send smaller requests"
             )
     most = _NESTED_PER_ITEM * max_items
-    suspicious = len(payload) > 2 * most and tiny > most and _tiny_messages(payload) > most
+    suspicious = len(payload) > 2 * most and small > most and _tiny_messages(payload) > most
     if suspicious and _count(payload, _nested_tags(signal), most) > most:
         raise Rejected(
             f"the request holds more than {most} attributes, events and list elements; send smaller requests"
@@ -75,19 +79,20 @@ def _count(payload: bytes, walk: _Walk, most: int) -> int:
     counted, below = walk.counted, walk.below
     outer: list[tuple[int, int, _Walk]] = []
     try:
-        while count <= most:
+        while count <= most and fields <= _FIELDS_PER_COUNTED * most:
             while position >= end:
                 if not outer:
                     return count
                 position, end, walk = outer.pop()
                 counted, below = walk.counted, walk.below
             fields += 1
-            if fields > _FIELDS_PER_COUNTED * most:
-                return most + 1
             tag = payload[position]
             position += 1
             if tag >= 0x80:
-                tag, position = _varint(payload, position - 1)
+                tag, after = _varint(payload, position - 1)
+                if after - position > _LONGER_TAG:
+                    return most + 1
+                position = after
             kind = tag & 7
             if kind == _LENGTH_DELIMITED:
                 length = payload[position]
@@ -110,7 +115,7 @@ def _count(payload: bytes, walk: _Walk, most: int) -> int:
                 position += _FIXED_BYTES.get(kind, 0)
     except IndexError:
         return count
-    return count
+    return most + 1
 
 
 def _varint(payload: bytes, position: int) -> tuple[int, int]:
