@@ -68,11 +68,13 @@ def main() -> None:
     table = Table(title="server process, OTLP into Parquet", title_justify="left")
     for heading in ("case", "spans", "CPU us/span", "protobuf parse us/span", "ratio", "spans/s", "peak MiB"):
         table.add_column(heading, justify="left" if heading == "case" else "right", no_wrap=heading == "case")
-    for name, case in track(cases(chosen.quick, chosen.only), "measuring", transient=True):
-        with working_directory() as directory:
-            table.add_row(*_row(name, case, measure(case, directory)))
     console = Console()
-    console.print(table)
+    try:
+        for name, case in track(cases(chosen.quick, chosen.only), "measuring", transient=True):
+            with working_directory() as directory:
+                table.add_row(*_row(name, case, measure(case, directory)))
+    finally:
+        console.print(table)  # a case that fails does not take the others with it
     console.print(f"idle: {idle_mib():.0f} MiB (aim: 150)")
     console.print("aim: 8 us/span for grpc/500/light")
 

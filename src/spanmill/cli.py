@@ -14,6 +14,7 @@ import typer
 from spanmill.errors import ConfigError, SpanmillError, StartError
 from spanmill.exit_codes import ExitCode
 from spanmill.generate.options import Protocol
+from spanmill.signal import Signal
 
 app = typer.Typer(
     name="spanmill",
@@ -184,12 +185,13 @@ def generate(
     count: Annotated[int, typer.Option(min=0, help="Traces to send; 0: no bound.")] = 100,
     duration: Annotated[float, typer.Option(min=0, help="Seconds to send for; 0: no bound.")] = 0.0,
     seed: Annotated[int, typer.Option(help="The same seed gives the same traces, but for the time of day.")] = 0,
+    signal: Annotated[list[Signal] | None, typer.Option(help="Send only this signal; may be repeated.")] = None,
 ) -> None:
     """Send realistic LLM traces, metrics and logs to a collector, with OpenTelemetry's own SDK."""
     from spanmill.generate import Options
     from spanmill.generate import generate as send
 
-    options = Options(endpoint, protocol, gzip, rate, count, duration, seed)
+    options = Options(endpoint, protocol, gzip, rate, count, duration, seed, frozenset(signal or Signal))
     print(f"{send(options)} traces were sent to {options.target}")
 
 

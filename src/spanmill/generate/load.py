@@ -32,10 +32,7 @@ def send(options: Options) -> int:
     _check_endpoint(options)
     random, tally = Random(options.seed), Tally()  # noqa: S311 - repeatable, not secret
     with _quiet_sdk(), _progress(options.count) as progress:
-        services = [
-            make_service(name, options.protocol, options.target, gzip=options.gzip, random=random, tally=tally)
-            for name in _SERVICES
-        ]
+        services = [make_service(name, options, random, tally) for name in _SERVICES]
         sent = 0
         try:
             for sent in _paced(options):

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from spanmill.signal import Signal
+
 
 class Protocol(StrEnum):
     """OTLP's protocols, by the names of `OTEL_EXPORTER_OTLP_PROTOCOL`."""
@@ -32,6 +34,9 @@ class Options:
     """How long to send; 0: no bound."""
     seed: int = 0
     """Ids, texts, numbers and durations follow from it; only the time of day does not."""
+
+    signals: frozenset[Signal] = frozenset(Signal)
+    """What to send of each trace: its spans, the metrics of the application, its log records."""
 
     @property
     def target(self) -> str:

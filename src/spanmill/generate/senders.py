@@ -18,7 +18,8 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.trace import Tracer
 
-from spanmill.generate.options import Protocol
+from spanmill.generate.options import Options, Protocol
+from spanmill.signal import Signal
 
 _SCOPE: Final = "spanmill.generate"
 _TOKEN_BOUNDS: Final = [4.0**power for power in range(14)]
@@ -26,6 +27,7 @@ _SECOND_BOUNDS: Final = [0.01 * 2**power for power in range(14)]
 """Bucket bounds that the GenAI conventions advise for tokens and seconds."""
 _QUEUE_ITEMS: Final = 8192
 _EXPORT_ITEMS: Final = 512
+_METRICS_MILLISECONDS: Final = 5_000
 
 
 def exporters(protocol: Protocol, target: str, *, gzip: bool, timeout_seconds: float = 10.0) -> tuple[Any, Any, Any]:
@@ -156,8 +158,8 @@ class Service:
         self.metrics.shutdown()
 
 
-def make_service(name: str, protocol: Protocol, target: str, *, gzip: bool, random: Random, tally: Tally) -> Service:
-    """A service that sends to `target`; every export is counted in `tally`."""
+def make_service(name: str, options: Options, random: Random, tally: Tally) -> Service:
+    """A service that sends what the options say, where they say; every export is counted in `tally`."""
     resource = Resource.create(
         {
             "service.name": name,
@@ -166,15 +168,17 @@ def make_service(name: str, protocol: Protocol, target: str, *, gzip: bool, rand
             "deployment.environment.name": "demo",
         }
     )
-    spans, metrics, logs = (tally.watch(exporter) for exporter in exporters(protocol, target, gzip=gzip))
+    made = exporters(options.protocol, options.target, gzip=options.gzip)
+    spans, metrics, logs = (tally.watch(exporter) for exporter in made)
     tracers = TracerProvider(resource=resource, id_generator=SeededIds(random), shutdown_on_exit=False)
-    tracers.add_span_processor(
-        BatchSpanProcessor(spans, max_queue_size=_QUEUE_ITEMS, max_export_batch_size=_EXPORT_ITEMS)
-    )
     loggers = LoggerProvider(resource=resource, shutdown_on_exit=False)
-    loggers.add_log_record_processor(
-        BatchLogRecordProcessor(logs, max_queue_size=_QUEUE_ITEMS, max_export_batch_size=_EXPORT_ITEMS)
-    )
-    reader = PeriodicExportingMetricReader(metrics, export_interval_millis=5_000)
-    meters = MeterProvider([reader], resource=resource, shutdown_on_exit=False)
-    return Service(name, tracers, meters, loggers)
+    readers = []
+    if Signal.TRACES in options.signals:
+        tracers.add_span_processor(BatchSpanProcessor(spans, _QUEUE_ITEMS, max_export_batch_size=_EXPORT_ITEMS))
+    if Signal.METRICS in options.signals:
+        readers.append(PeriodicExportingMetricReader(metrics, export_interval_millis=_METRICS_MILLISECONDS))
+    if Signal.LOGS in options.signals:
+        loggers.add_log_record_processor(
+            BatchLogRecordProcessor(logs, max_queue_size=_QUEUE_ITEMS, max_export_batch_size=_EXPORT_ITEMS)
+        )
+    return Service(name, tracers, MeterProvider(readers, resource=resource, shutdown_on_exit=False), loggers)
