@@ -29,6 +29,8 @@ class Settings:
     id: ComponentId
     log: FilteringBoundLogger
     metrics: Metrics
+    signal: Signal | None = None
+    """Of the pipeline, for processors: each pipeline has its own. None for components that serve several signals."""
 
 
 @dataclass(frozen=True, slots=True)

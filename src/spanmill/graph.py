@@ -76,10 +76,10 @@ class Graph:
 
     # Building: every used component once, processors once for each pipeline.
 
-    def _build(self, kind: Kind, identity: ComponentId) -> Any:
+    def _build(self, kind: Kind, identity: ComponentId, signal: Signal | None = None) -> Any:
         config = self._configuration.components(kind)[identity]
         factory = built_type(kind, identity.type).load_factory()
-        settings = Settings(kind, identity, component_log(kind.singular, str(identity)), self._metrics)
+        settings = Settings(kind, identity, component_log(kind.singular, str(identity)), self._metrics, signal)
         return factory(config, settings)
 
     def _build_exporters(self) -> dict[ComponentId, ExporterNode]:
@@ -94,7 +94,9 @@ class Graph:
         pipelines = {}
         for identity, section in service.pipelines.items():
             transforms = [
-                MeasuredTransform(processor, identity, self._build(Kind.PROCESSORS, processor), self._metrics)
+                MeasuredTransform(
+                    processor, identity, self._build(Kind.PROCESSORS, processor, identity.signal), self._metrics
+                )
                 for processor in section.processors
             ]
             stores = any(exporter in self.exporters for exporter in section.exporters)

@@ -1,10 +1,22 @@
 """What every configuration model has in common: frozen, no unknown keys, null means the default."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
+
+from spanmill.signal import Signal
+
+
+class Misfit(NamedTuple):
+    """Something in a component's body that cannot work in a pipeline of some signal."""
+
+    path: tuple[str | int, ...]
+    """From the component's body."""
+    problem: str
+    expected: str = ""
+    hint: str = ""
 
 
 class Model(BaseModel):
@@ -18,6 +30,10 @@ class Model(BaseModel):
     """Other spellings that are read, retired ones above all, with what becomes of them."""
     unsupported: ClassVar[Mapping[str, str]] = {}
     """Keys that the Collector has and Spanmill has not, with what to do instead; they are errors."""
+
+    def misfits(self, signal: Signal) -> Iterator[Misfit]:
+        """What cannot work in a pipeline of this signal: SQL and patterns, which only their engines can check."""
+        yield from ()
 
     @model_validator(mode="before")
     @classmethod

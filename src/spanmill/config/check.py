@@ -27,6 +27,7 @@ def check(root: Tree) -> tuple[Configuration, list[Problem]]:
         *connector_problems(named, defined),
         *_clashes(configuration, root),
         *_uncarried(configuration, root),
+        *_misfits(configuration, root),
     ]
     return configuration, problems
 
@@ -93,3 +94,18 @@ def _uncarried(configuration: Configuration, root: Tree) -> Iterator[Problem]:
             message = f"there is no endpoint for {pipeline_id.signal.value}, which pipeline {pipeline_id} sends"
             expected = f"`endpoint` or `{pipeline_id.signal.value}_endpoint`"
             yield Problem(message, dotted(path), root.nearest(path).at_key(), expected, severity=Severity.ERROR)
+
+
+def _misfits(configuration: Configuration, root: Tree) -> list[Problem]:
+    """What processors cannot do in the pipelines that use them; once, however many these are."""
+    problems: dict[Problem, None] = {}
+    for pipeline_id, pipeline in configuration.service.pipelines.items():
+        for component in pipeline.processors:
+            config = configuration.processors.get(component)
+            for misfit in () if config is None else config.misfits(pipeline_id.signal):
+                path = ("processors", str(component), *misfit.path)
+                tree = root.nearest(path)
+                found = describe(tree.value) if tree.text else ""
+                problem = Problem(misfit.problem, dotted(path), tree.at_key(), misfit.expected, found, misfit.hint)
+                problems[problem] = None
+    return list(problems)

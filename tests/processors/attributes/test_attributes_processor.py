@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from spanmill.batch import Batch
 from spanmill.config.actions import Action
-from spanmill.errors import ConfigError
 from spanmill.names import Kind
 from spanmill.processors.attributes.config import AttributesProcessorConfig
 from spanmill.processors.attributes.processor import AttributesProcessor
@@ -132,9 +131,21 @@ def test_each_list_of_a_match_chooses_by_its_own_column(signal: Signal, match: d
     assert attributes_of(result) == [pairs(k="v") if expected else []]
 
 
-def test_a_pattern_that_the_engine_refuses_is_named_with_its_path() -> None:
-    with pytest.raises(ConfigError, match=r"processors\.attributes\.actions\[0\]\.pattern: not a regular expression"):
-        run(batch_of(Signal.TRACES, [[]]), {"action": "delete", "pattern": "(?=x)"})
+def test_patterns_that_the_engine_refuses_are_found_with_their_paths() -> None:
+    config = AttributesProcessorConfig.model_validate(
+        {
+            "actions": [{"action": "delete", "pattern": "(a)(b)"}, {"action": "delete", "pattern": "(?=x)"}],
+            "include": {"match_type": "regexp", "services": ["a", "(?!b)"], "attributes": [{"key": "k", "value": "("}]},
+            "exclude": {"match_type": "strict", "services": ["("]},
+        }
+    )
+    misfits = list(config.misfits(Signal.TRACES))
+    assert [m.path for m in misfits] == [
+        ("actions", 1, "pattern"),
+        ("include", "services", 1),
+        ("include", "attributes", 0, "value"),
+    ]
+    assert misfits[0].problem.startswith("not a regular expression")
 
 
 def test_nothing_to_change_returns_the_same_batch_and_copies_nothing() -> None:

@@ -9,10 +9,8 @@ import pyarrow.compute as pc
 
 from spanmill.batch import Batch
 from spanmill.config.actions import AttributeMatch, LibraryMatch, Match, SeverityMatch
-from spanmill.config.problems import Problem
 from spanmill.otlp import attributes as columns
 from spanmill.otlp.anyvalue import values_to_text
-from spanmill.processors.attributes.patterns import check_pattern
 from spanmill.signal import Signal
 
 _TEXT_COLUMNS = {
@@ -45,17 +43,6 @@ def matching_rows(match: Match, batch: Batch) -> np.ndarray:
         found &= _attribute(batch.records.column("attributes"), wanted, regexp)
     found &= _envelope(match, batch, regexp)
     return found
-
-
-def check_patterns(match: Match | None, path: str) -> list[Problem]:
-    """The problems of patterns that RE2 does not take."""
-    if match is None or match.match_type != "regexp":
-        return []
-    patterns = [(key, pattern) for key in _TEXT_COLUMNS for pattern in getattr(match, key)]
-    for key in ("attributes", "resources"):
-        patterns += [(key, m.value) for m in getattr(match, key) if isinstance(m.value, str)]
-    patterns += [("libraries", text) for m in match.libraries for text in (m.name, m.version) if text is not None]
-    return [problem for key, pattern in patterns for problem in check_pattern(pattern, f"{path}.{key}")]
 
 
 def _envelope(match: Match, batch: Batch, regexp: bool) -> np.ndarray:

@@ -4,24 +4,17 @@ import numpy as np
 
 from spanmill.batch import Batch
 from spanmill.component import Settings
-from spanmill.errors import ConfigError
 from spanmill.processors.attributes.actions import apply, compile_actions
 from spanmill.processors.attributes.config import AttributesProcessorConfig
-from spanmill.processors.attributes.match import check_patterns, matching_rows
+from spanmill.processors.attributes.match import matching_rows
 
 
 class AttributesProcessor:
     """Changes the attributes of the rows that `include` and `exclude` choose. Pure; any signal."""
 
     def __init__(self, config: AttributesProcessorConfig, settings: Settings) -> None:
-        path = f"processors.{settings.id}"
         self._include, self._exclude = config.include, config.exclude
-        if problems := [
-            *check_patterns(config.include, f"{path}.include"),
-            *check_patterns(config.exclude, f"{path}.exclude"),
-        ]:
-            raise ConfigError(problems)
-        self._steps = compile_actions(config.actions, f"{path}.actions")
+        self._steps = compile_actions(config.actions)
 
     def __call__(self, batch: Batch) -> Batch:
         rows = np.ones(len(batch), dtype=bool)

@@ -1,27 +1,28 @@
 """Configuration of the filter processor."""
 
+from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from spanmill.config.base import Model
+from spanmill.config.base import Misfit, Model
 from spanmill.config.values import invalid
 from spanmill.processors.filter.ottl import SECTIONS, advice
 from spanmill.signal import Signal
 
-Condition = Annotated[str, Field(min_length=1)]
+Sql = Annotated[str, Field(min_length=1)]
 
 
 class Drop(Model):
     """Conditions, each a SQL boolean over the columns of the signal's table. A row for which one holds is dropped."""
 
-    any: tuple[Condition, ...] = ()
+    any: tuple[Sql, ...] = ()
     """Conditions for every signal; a plain list under `drop` means these."""
-    traces: tuple[Condition, ...] = ()
+    traces: tuple[Sql, ...] = ()
     """Conditions for spans."""
-    metrics: tuple[Condition, ...] = ()
+    metrics: tuple[Sql, ...] = ()
     """Conditions for metric points."""
-    logs: tuple[Condition, ...] = ()
+    logs: tuple[Sql, ...] = ()
     """Conditions for log records."""
 
     @model_validator(mode="before")
@@ -38,8 +39,8 @@ class FilterProcessorConfig(Model):
     drop: Drop
     """What to drop: a list of conditions, or one list for each signal."""
     error_mode: Literal["ignore", "silent", "propagate"] = "ignore"
-    """When a condition fails on some data (a text that is no number): `ignore` keeps the data and logs it once,
-    `silent` keeps it, `propagate` refuses it."""
+    """When a condition cannot be worked out for a row (a text that is no number): `ignore` keeps the row and logs it,
+    `silent` keeps it, `propagate` refuses the whole request."""
 
     @model_validator(mode="before")
     @classmethod
@@ -52,5 +53,21 @@ class FilterProcessorConfig(Model):
 
     def conditions(self, signal: Signal) -> tuple[str, ...]:
         """The SQL conditions for a signal, in the order written."""
-        own: tuple[str, ...] = getattr(self.drop, signal.value)
-        return self.drop.any + own
+        return tuple(sql for _, sql in self.located_conditions(signal))
+
+    def located_conditions(self, signal: Signal) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """The same, each with its path from the component's body."""
+        drop = self.drop
+        shared = ("drop", "any") if drop.traces or drop.metrics or drop.logs else ("drop",)
+        yield from (((*shared, index), sql) for index, sql in enumerate(drop.any))
+        own: tuple[str, ...] = getattr(drop, signal.value)
+        yield from ((("drop", signal.value, index), sql) for index, sql in enumerate(own))
+
+    def misfits(self, signal: Signal) -> Iterator[Misfit]:
+        from spanmill.conditions import Condition, InvalidCondition
+
+        for path, sql in self.located_conditions(signal):
+            try:
+                Condition(sql, signal)
+            except InvalidCondition as error:
+                yield Misfit(path, error.problem, f"a SQL condition over {signal.table}", error.hint)

@@ -14,7 +14,7 @@ class ResourceProcessor:
     """Changes the attributes of resources, once for each distinct resource of a batch. Pure; any signal."""
 
     def __init__(self, config: ResourceProcessorConfig, settings: Settings) -> None:
-        self._steps = compile_actions(config.attributes, f"processors.{settings.id}.attributes")
+        self._steps = compile_actions(config.attributes)
 
     def __call__(self, batch: Batch) -> Batch:
         column = batch.records.column("resource")
