@@ -4,10 +4,14 @@ import os
 from collections.abc import Generator
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 _CHECKS = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
-settings.register_profile("quick", max_examples=40, deadline=None, suppress_health_check=_CHECKS)
+# Shrinking a message of many parts takes minutes; `HYPOTHESIS_PROFILE=torture` does it.
+_WITHOUT_SHRINKING = [Phase.explicit, Phase.reuse, Phase.generate, Phase.target]
+settings.register_profile(
+    "quick", max_examples=40, deadline=None, suppress_health_check=_CHECKS, phases=_WITHOUT_SHRINKING
+)
 settings.register_profile("torture", max_examples=2_000, deadline=None, suppress_health_check=_CHECKS)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 

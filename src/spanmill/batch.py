@@ -5,7 +5,7 @@ nothing lost) and offers the *table*: the public columns of `schema`, computed f
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,14 +21,17 @@ class Batch:
 
     signal: Signal
     records: pa.RecordBatch
+    _nbytes: list[int] = field(default_factory=list, repr=False, compare=False)
 
     def __len__(self) -> int:
         return int(self.records.num_rows)
 
     @property
     def nbytes(self) -> int:
-        """Bytes of Arrow data that the rows stand on; what a journal counts."""
-        return int(self.records.nbytes)
+        """Bytes of Arrow data that the rows stand on: what a journal counts. Worked out once."""
+        if not self._nbytes:
+            self._nbytes.append(int(self.records.nbytes))
+        return self._nbytes[0]
 
     def filter(self, keep: pa.BooleanArray) -> "Batch":
         """The rows where `keep` is true (null counts as false)."""
@@ -84,7 +87,7 @@ def concat_records(parts: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
 def _concat_dictionaries(parts: Sequence[pa.DictionaryArray]) -> pa.DictionaryArray:
     indices, dictionaries, shift = [], [], 0
     for part in parts:
-        indices.append(pc.add(part.indices, pa.scalar(shift, pa.int32())))
+        indices.append(pc.add(part.indices, pa.scalar(shift, pa.int32())) if shift else part.indices)
         dictionaries.append(part.dictionary)
         shift += len(part.dictionary)
     return pa.DictionaryArray.from_arrays(pa.concat_arrays(indices), pa.concat_arrays(dictionaries))

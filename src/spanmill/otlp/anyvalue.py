@@ -6,6 +6,7 @@ nesting is one more native call, however many rows there are.
 """
 
 import base64
+from collections.abc import Callable
 
 import numpy as np
 import orjson
@@ -19,7 +20,7 @@ TEXT_MAP = pa.map_(pa.string(), pa.string())
 _NEEDS_ESCAPE = r'[\x00-\x1f"\\]'
 _INTEGRAL = r"^-?[0-9]+$"
 _MAX_DEPTH = 45
-"""Levels of arrays and maps within each other. Protobuf's parsers stop at 100 nested messages, and a level takes two."""
+"""Levels of arrays and maps within each other. Protobuf's parsers stop at 100 messages, and a level takes two."""
 
 
 def values_to_text(values: pa.StructArray) -> pa.StringArray:
@@ -93,25 +94,21 @@ def _last_of_equal_keys(keys: pa.StringArray, lengths: np.ndarray) -> np.ndarray
 
 
 def _render(values: pa.StructArray, quoted: bool) -> pa.StringArray:
+    """Strings stand already; the few rows of each other kind are rendered apart and put in their places."""
     fields = dict(zip((f.name for f in values.type), values.flatten(), strict=True))
-    strings = fields["string_value"]
-    text = _quote(strings) if quoted else strings
-    if text.null_count == 0:
-        return text
-    candidates = [text]
-    if _has(fields["int_value"]):
-        candidates.append(pc.cast(fields["int_value"], pa.string()))
-    if _has(fields["bool_value"]):
-        candidates.append(pc.cast(fields["bool_value"], pa.string()))
-    if _has(fields["double_value"]):
-        candidates.append(_doubles(fields["double_value"], quoted))
-    if _has(fields["bytes_value"]):
-        candidates.append(_bytes(fields["bytes_value"], quoted))
-    if _has(fields["array_value"]):
-        candidates.append(_arrays(fields["array_value"]))
-    if _has(fields["kvlist_value"]):
-        candidates.append(_maps(fields["kvlist_value"]))
-    return pc.coalesce(*candidates) if len(candidates) > 1 else text
+    strings = _quote(fields["string_value"]) if quoted else fields["string_value"]
+    if strings.null_count == 0:
+        return strings
+    parts, place, end = [strings], np.arange(len(values)), len(values)
+    for name, render in _RENDERERS.items():
+        column = fields[name]
+        if not _has(column):
+            continue
+        rows = np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False))
+        parts.append(render(column.take(pa.array(rows, pa.int64())), quoted))
+        place[rows] = end + np.arange(len(rows))
+        end += len(rows)
+    return pa.concat_arrays(parts).take(pa.array(place, pa.int64())) if len(parts) > 1 else strings
 
 
 def _has(column: pa.Array) -> bool:
@@ -141,18 +138,22 @@ def _doubles(numbers: pa.DoubleArray, quoted: bool) -> pa.StringArray:
 
 def _bytes(values: pa.BinaryArray, quoted: bool) -> pa.StringArray:
     mark = '"' if quoted else ""
-    encoded = [None if v is None else mark + base64.b64encode(v).decode() + mark for v in values.to_pylist()]
+    encoded = [mark + base64.b64encode(value).decode() + mark for value in values.to_pylist()]
     return pa.array(encoded, pa.string())
 
 
-def _arrays(arrays: pa.StructArray) -> pa.StringArray:
-    lists = arrays.flatten()[0]
+def _cast(values: pa.Array, _quoted: bool) -> pa.StringArray:
+    return values.cast(pa.string())
+
+
+def _arrays(arrays: pa.StructArray, _quoted: bool) -> pa.StringArray:
+    lists = arrays.field("values")
     values = _decode(AnyValue, lists.flatten())
     return _join(lists, pc.fill_null(_render(values, quoted=True), "null"), "[", "]")
 
 
-def _maps(maps: pa.StructArray) -> pa.StringArray:
-    lists = maps.flatten()[0]
+def _maps(maps: pa.StructArray, _quoted: bool) -> pa.StringArray:
+    lists = maps.field("values")
     entries = _decode(KeyValue, lists.flatten())
     values = pc.fill_null(_render(entries.field("value"), quoted=True), "null")
     return _join(lists, pc.binary_join_element_wise(_quote(entries.field("key")), values, ":"), "{", "}")
@@ -164,9 +165,17 @@ def _decode(message: type[AnyValue] | type[KeyValue], serialized: pa.BinaryArray
 
 
 def _join(lists: pa.ListArray, elements: pa.StringArray, left: str, right: str) -> pa.StringArray:
-    """The elements of each list joined by commas between `left` and `right`; null stays null."""
-    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
-    offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int32)
-    joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), elements), ",")
-    framed = pc.binary_join_element_wise(left, joined, right, "")
-    return pc.if_else(lists.is_valid(), framed, pa.scalar(None, pa.string()))
+    """The elements of each list joined by commas between `left` and `right`."""
+    joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(_offsets(lists), pa.int32()), elements), ",")
+    return pc.binary_join_element_wise(left, joined, right, "")
+
+
+_RENDERERS: dict[str, Callable[[pa.Array, bool], pa.StringArray]] = {
+    "int_value": _cast,
+    "bool_value": _cast,
+    "double_value": _doubles,
+    "bytes_value": _bytes,
+    "array_value": _arrays,
+    "kvlist_value": _maps,
+}
+"""How each kind but strings becomes text; every one is handed rows that have a value."""

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
+from google.protobuf.message import Message
 
 from spanmill.errors import Rejected
 from spanmill.otlp import metric_points
-from spanmill.otlp.anyvalue import check_nested
-from spanmill.otlp.messages import SERVICES, Resource, handler, request_handler
+from spanmill.otlp.items import decode_messages, dictionary, items_of, list_owners
+from spanmill.otlp.messages import SERVICES, InstrumentationScope, Resource, opaque_handler, request_handler
 from spanmill.signal import Signal
 
 
@@ -39,33 +39,36 @@ def decode(signal: Signal, payloads: Sequence[bytes]) -> Decoded:
 
     Raises `Rejected` when one of them is not valid protobuf; which one is found by decoding them one by one.
     """
-    service = SERVICES[signal]
     try:
-        requests = request_handler(signal).list_to_record_batch(list(payloads))
-        _check_values(requests.column(service.resources))
+        return _decode(signal, payloads)
     except ValueError as error:
-        raise Rejected(f"not a valid {service.request.DESCRIPTOR.name}: {error}") from None
-    resources = requests.column(service.resources)
-    scopes = resources.flatten().field(service.scopes)
-    items = scopes.flatten().field(service.items)
-    scope_of_item = _parents(items)
-    resource_of_item = _parents(scopes)[scope_of_item]
-    request_of_item = _parents(resources)[resource_of_item]
-    envelopes = {
-        "resource": _dictionary(resource_of_item, _envelope(resources.flatten(), "resource")),
-        "scope": _dictionary(scope_of_item, _envelope(scopes.flatten(), "scope")),
-    }
-    if len(payloads) > 1:
-        envelopes["resource"] = _share_equal_resources(envelopes["resource"])
-    messages = items.flatten()
+        raise Rejected(f"not a valid {SERVICES[signal].request.DESCRIPTOR.name}: {error}") from None
+
+
+def _decode(signal: Signal, payloads: Sequence[bytes]) -> Decoded:
+    service = SERVICES[signal]
+    resource_lists = opaque_handler(signal).list_to_record_batch(list(payloads)).column(service.resources)
+    resources = resource_lists.flatten()
+    scope_lists = resources.field(service.scopes)
+    scopes = scope_lists.flatten()
+    item_lists = scopes.field(service.items)
+    share = len(payloads) > 1
+    resource, resource_codes = _envelopes(resources, "resource", Resource, share)
+    scope, scope_codes = _envelopes(scopes, "scope", InstrumentationScope, share)
+    resource_of_scope, scope_of_item = list_owners(scope_lists), list_owners(item_lists)
+    resource_of_item = resource_of_scope[scope_of_item]
+    request_of_item = list_owners(resource_lists)[resource_of_item]
+    columns = items_of(signal, item_lists.flatten())
     if signal is Signal.METRICS:
-        points, metric_of_point = metric_points.explode(messages)
-        rows = pa.array(metric_of_point)
-        envelopes = {name: column.take(rows) for name, column in envelopes.items()}
-        columns, request_of_item = envelopes | points, request_of_item[metric_of_point]
-    else:
-        columns = envelopes | {f.name: messages.field(i) for i, f in enumerate(messages.type)}
-    return Decoded(pa.RecordBatch.from_pydict(columns), request_of_item)
+        metric_of_point = columns["metric"].indices.to_numpy()
+        scope_of_item, resource_of_item = scope_of_item[metric_of_point], resource_of_item[metric_of_point]
+        request_of_item = request_of_item[metric_of_point]
+    envelopes = {
+        "resource": dictionary(resource_codes[resource_of_item], resource),
+        "scope": dictionary(scope_codes[scope_of_item], scope),
+    }
+    columns = envelopes | columns
+    return Decoded(pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns)), request_of_item)
 
 
 def encode(signal: Signal, records: pa.RecordBatch) -> bytes:
@@ -109,48 +112,23 @@ def encode(signal: Signal, records: pa.RecordBatch) -> bytes:
     return bytes(request_handler(signal).record_batch_to_array(whole)[0].as_buffer())
 
 
-def _check_values(column: pa.Array) -> None:
-    """Walk the columns (not the rows) down to every AnyValue and check what is nested in it."""
-    kind = column.type
-    if len(column) == 0 or column.null_count == len(column):
-        return
-    if pa.types.is_list(kind):
-        _check_values(column.flatten())
-    elif pa.types.is_struct(kind) and kind.get_field_index("kvlist_value") >= 0:
-        check_nested(column)
-    elif pa.types.is_struct(kind):
-        for child in column.flatten():
-            _check_values(child)
+def _envelopes(
+    parents: pa.StructArray, name: str, message: type[Message], share: bool
+) -> tuple[pa.StructArray, np.ndarray]:
+    """The envelopes as structs, and for each parent the index of its own. With `share` equal ones are kept once:
 
-
-def _parents(lists: pa.ListArray) -> np.ndarray:
-    return np.asarray(pc.list_parent_indices(lists).to_numpy())
-
-
-def _envelope(parents: pa.StructArray, name: str) -> pa.StructArray:
-    fields = [parents.type.field(name), parents.type.field("schema_url")]
-    return pa.StructArray.from_arrays([parents.field(f.name) for f in fields], fields=fields)
-
-
-def _dictionary(codes: np.ndarray, values: pa.StructArray) -> pa.DictionaryArray:
-    return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), values)
-
-
-def _share_equal_resources(resource: pa.DictionaryArray) -> pa.DictionaryArray:
-    """Many requests of one sender repeat one resource: keep it once, so that work on resources is done once."""
-    envelopes = resource.dictionary
-    message = envelopes.field("resource")
-    fields = list(message.type)
-    serialized = handler(Resource).record_batch_to_array(
-        pa.RecordBatch.from_arrays([message.field(i) for i in range(len(fields))], schema=pa.schema(fields))
-    )
-    present = pc.cast(message.is_valid(), pa.string())
-    identity = pc.binary_join_element_wise(
-        serialized, present.cast(pa.binary()), envelopes.field("schema_url").cast(pa.binary()), b"\0"
-    )
-    codes = identity.dictionary_encode().indices.to_numpy()
-    _, first = np.unique(codes, return_index=True)
-    return _dictionary(codes[resource.indices.to_numpy()], envelopes.take(pa.array(first)))
+    many requests of one sender repeat one resource, and work on resources is then done once.
+    """
+    serialized, urls = parents.field(name), parents.field("schema_url")
+    codes = np.arange(len(parents))
+    if share and len(parents) > 1:
+        named, placed = serialized.dictionary_encode("encode"), urls.dictionary_encode()
+        pairs = named.indices.to_numpy().astype(np.int64) * len(placed.dictionary) + placed.indices.to_numpy()
+        _, first, codes = np.unique(pairs, return_index=True, return_inverse=True)
+        serialized, urls = serialized.take(pa.array(first, pa.int64())), urls.take(pa.array(first, pa.int64()))
+    messages = decode_messages(message, serialized)
+    fields = [pa.field(name, messages.type), parents.type.field("schema_url")]
+    return pa.StructArray.from_arrays([messages, urls], fields=fields), codes
 
 
 def _codes(column: pa.DictionaryArray) -> np.ndarray:

@@ -9,6 +9,7 @@ that holds what the points share, and the columns are the union of what the five
 type does not have is null in its rows. A metric without points has no row and does not come back.
 """
 
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -22,8 +23,8 @@ TYPES = ("gauge", "sum", "histogram", "exponential_histogram", "summary")
 _SHARED = ("name", "description", "unit", "metadata")
 
 
-def explode(metrics: pa.StructArray) -> tuple[dict[str, pa.Array], np.ndarray]:
-    """The point columns of `Metric` messages, `metric` first, and for each point the index of its metric, ascending."""
+def explode(metrics: pa.StructArray, decode_exemplars: Callable[[pa.ListArray], pa.ListArray]) -> dict[str, pa.Array]:
+    """The point columns of `Metric` messages, in the metrics' order, `metric` first."""
     parts: list[dict[str, pa.Array]] = []
     owners: list[np.ndarray] = []
     for name in TYPES:
@@ -33,29 +34,35 @@ def explode(metrics: pa.StructArray) -> tuple[dict[str, pa.Array], np.ndarray]:
         points = data.flatten()[data.type.get_field_index("data_points")]
         owners.append(pc.list_parent_indices(points).to_numpy())
         messages = points.flatten()
-        parts.append({f.name: messages.field(i) for i, f in enumerate(messages.type)})
+        part = {field.name: messages.field(index) for index, field in enumerate(messages.type)}
+        if "exemplars" in part:
+            part["exemplars"] = decode_exemplars(part["exemplars"])
+        parts.append(part)
+    types = _point_fields()
     if not parts:
-        return {"metric": _describe(metrics, np.zeros(0, np.int32))} | {
-            n: pa.nulls(0, t) for n, t in _point_fields().items()
-        }, np.zeros(0, np.int64)
+        empty = {name: pa.array([], kind) for name, kind in types.items()}
+        return {"metric": _describe(metrics, np.zeros(0, np.int32))} | empty
     owner = np.concatenate(owners)
-    columns = {
-        name: pa.concat_arrays(
-            [p[name].cast(kind) if name in p else pa.nulls(len(o), kind) for p, o in zip(parts, owners, strict=True)]
-        )
-        for name, kind in _point_fields().items()
-    }
+    columns = {name: _column(name, kind, parts, owners) for name, kind in types.items()}
     if len(parts) > 1:
         order = np.argsort(owner, kind="stable")
-        columns = {name: column.take(pa.array(order)) for name, column in columns.items()}
+        columns = {name: column.take(pa.array(order, pa.int64())) for name, column in columns.items()}
         owner = owner[order]
-    return {"metric": _describe(metrics, owner)} | columns, owner
+    return {"metric": _describe(metrics, owner)} | columns
+
+
+def _column(name: str, kind: pa.DataType, parts: list[dict[str, pa.Array]], owners: list[np.ndarray]) -> pa.Array:
+    held = [
+        _as(part[name], kind) if name in part else pa.nulls(len(owner), kind)
+        for part, owner in zip(parts, owners, strict=True)
+    ]
+    return held[0] if len(held) == 1 else pa.concat_arrays(held)
 
 
 def implode(
     records: pa.RecordBatch, envelope_changes: np.ndarray, metric_type: pa.StructType
 ) -> tuple[pa.StructArray, np.ndarray]:
-    """`Metric` messages of the rows, and the first row of each. Neighbours of one metric and envelope are put together."""
+    """`Metric` messages of the rows, and the first row of each. Neighbours of one metric and envelope go together."""
     metric = records.column("metric")
     codes = metric.indices.to_numpy()
     changed = envelope_changes.copy()
@@ -90,11 +97,16 @@ def _data(
     chosen = records if rows.all() else records.filter(pa.array(rows))
     point_list = field.type.field("data_points").type
     point_fields = list(point_list.value_type)
-    points = pa.StructArray.from_arrays([chosen.column(f.name).cast(f.type) for f in point_fields], fields=point_fields)
+    points = pa.StructArray.from_arrays([_as(chosen.column(f.name), f.type) for f in point_fields], fields=point_fields)
     offsets = np.concatenate(([0], np.cumsum(np.where(metrics, lengths, 0)))).astype(np.int32)
     lists = pa.ListArray.from_arrays(pa.array(offsets), points, type=point_list)
     children = [lists if f.name == "data_points" else described.field(f.name) for f in field.type]
     return pa.StructArray.from_arrays(children, fields=list(field.type), mask=pa.array(~metrics))
+
+
+def _as(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Types differ in what may be null at most. Arrow refuses to cast a slice when there are nulls outside of it."""
+    return column if column.type == kind else column.cast(kind)
 
 
 @cache

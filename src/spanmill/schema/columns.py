@@ -1,7 +1,5 @@
 """How OTLP's fields become public columns. Pure functions over records; shared by the three tables."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,41 +9,48 @@ from spanmill.schema.table import Column, Compute
 
 TIMESTAMP = pa.timestamp("ns")
 _HEX = np.frombuffer(b"".join(b"%02x" % i for i in range(256)), dtype=np.uint16)
-_NONE, _LAST_NANOSECOND = pa.scalar(0, pa.uint64()), pa.scalar(2**63 - 1, pa.uint64())
+_LAST_NANOSECOND = 2**63 - 1
 
 
 def hex_text(ids: pa.BinaryArray) -> pa.StringArray:
     """Lower-case hex of binary ids of any length; null where the id is empty or all zeros, which OTLP calls absent."""
-    offsets = np.frombuffer(ids.buffers()[1], dtype=np.int32)[ids.offset : ids.offset + len(ids) + 1]
     if len(ids) == 0:
         return pa.array([], pa.string())
+    offsets = np.frombuffer(ids.buffers()[1], dtype=np.int32)[ids.offset : ids.offset + len(ids) + 1]
     data = np.frombuffer(ids.buffers()[2] or b"", dtype=np.uint8)[offsets[0] : offsets[-1]]
-    text = pa.StringArray.from_buffers(
-        len(ids), pa.py_buffer((offsets - offsets[0]) * np.int32(2)), pa.py_buffer(_HEX[data])
-    )
-    absent = pc.equal(pc.ascii_ltrim(text, "0"), "")
-    return pc.if_else(absent, pa.scalar(None, pa.string()), text) if pc.any(absent).as_py() else text
+    ends = (offsets - offsets[0]) * np.int32(2)
+    text = pa.StringArray.from_buffers(len(ids), pa.py_buffer(ends), pa.py_buffer(_HEX[data]))
+    set_bytes = np.concatenate(([0], np.cumsum(data != 0)))
+    absent = set_bytes[offsets[1:] - offsets[0]] == set_bytes[offsets[:-1] - offsets[0]]
+    return _null_where(absent, text)
+
+
+def _null_where(rows: np.ndarray, values: pa.Array) -> pa.Array:
+    if not rows.any():
+        return values
+    return pc.if_else(pa.array(rows, pa.bool_()), pa.scalar(None, values.type), values)
 
 
 def timestamp(nanoseconds: pa.UInt64Array) -> pa.TimestampArray:
     """Nanoseconds since 1970, UTC. Null for 0, which OTLP calls unknown, and beyond the year 2262."""
-    known = pc.and_(pc.greater(nanoseconds, _NONE), pc.less_equal(nanoseconds, _LAST_NANOSECOND))
-    if not pc.all(known).as_py():
-        nanoseconds = pc.if_else(known, nanoseconds, pa.scalar(None, pa.uint64()))
-    return nanoseconds.cast(pa.int64()).cast(TIMESTAMP)
+    numbers = nanoseconds.fill_null(0).to_numpy() if nanoseconds.null_count else nanoseconds.to_numpy()
+    unknown = (numbers == 0) | (numbers > _LAST_NANOSECOND)
+    return pa.array(numbers.view(np.int64), pa.int64(), mask=unknown if unknown.any() else None).cast(TIMESTAMP)
 
 
 def text_or_null(strings: pa.StringArray) -> pa.StringArray:
     """Null instead of the empty string, which is how protobuf says that a text is unknown."""
-    empty = pc.equal(strings, "")
-    return pc.if_else(empty, pa.scalar(None, pa.string()), strings) if pc.any(empty).as_py() else strings
+    return _null_where(pc.equal(strings, _EMPTY).fill_null(False).to_numpy(zero_copy_only=False), strings)
 
 
-def named(numbers: pa.Int32Array, names: Sequence[str], default: str) -> pa.StringArray:
-    """The names of an enumeration's numbers; `default` for a number that has none."""
-    known = pc.and_(pc.greater_equal(numbers, 0), pc.less(numbers, len(names)))
-    codes = pc.if_else(known, numbers, len(names))
-    return pa.array([*names, default], pa.string()).take(pc.fill_null(codes, len(names)))
+_EMPTY = pa.scalar("", pa.string())
+
+
+def named(numbers: pa.Int32Array, names: pa.StringArray, default: int = 0) -> pa.StringArray:
+    """The names of an enumeration's numbers; the name of `default` for a number that has none, and for null."""
+    codes = numbers.fill_null(default).to_numpy()
+    codes = np.where((codes < 0) | (codes >= len(names)), default, codes)
+    return names.take(pa.array(codes, pa.int32()))
 
 
 def field(name: str) -> Compute:

@@ -17,7 +17,7 @@ from spanmill.schema.columns import (
 )
 from spanmill.schema.table import Column, Compute, Table
 
-_TEMPORALITIES = ("unspecified", "delta", "cumulative")
+_TEMPORALITIES = pa.array(["unspecified", "delta", "cumulative"], pa.string())
 _BUCKETS = pa.struct([("offset", pa.int32()), ("bucket_counts", pa.list_(pa.uint64()))])
 _QUANTILES = pa.list_(pa.struct([("quantile", pa.float64()), ("value", pa.float64())]))
 _EXEMPLAR = pa.struct(
@@ -44,7 +44,7 @@ def _text_of_metric(name: str) -> Compute:
 
 
 def _temporality(records: pa.RecordBatch) -> pa.Array:
-    return named(_of_metric("aggregation_temporality")(records), _TEMPORALITIES, "unspecified")
+    return named(_of_metric("aggregation_temporality")(records), _TEMPORALITIES)
 
 
 def _value(records: pa.RecordBatch) -> pa.Array:

@@ -17,8 +17,8 @@ from spanmill.schema.columns import (
 )
 from spanmill.schema.table import Column, Table
 
-_KINDS = ("unspecified", "internal", "server", "client", "producer", "consumer")
-_STATUS_CODES = ("unset", "ok", "error")
+_KINDS = pa.array(["unspecified", "internal", "server", "client", "producer", "consumer"], pa.string())
+_STATUS_CODES = pa.array(["unset", "ok", "error"], pa.string())
 _EVENT = pa.struct([("time", TIMESTAMP), ("name", pa.string()), ("attributes", TEXT_MAP)])
 _LINK = pa.struct(
     [("trace_id", pa.string()), ("span_id", pa.string()), ("trace_state", pa.string()), ("attributes", TEXT_MAP)]
@@ -26,15 +26,15 @@ _LINK = pa.struct(
 
 
 def _duration_ms(records: pa.RecordBatch) -> pa.Array:
-    start, end = (timestamp(records.column(name)).cast(pa.int64()) for name in _TIMES)
-    return pc.divide(pc.subtract(end, start).cast(pa.float64(), safe=False), 1e6)
+    start, end = (timestamp(records.column(f"{name}_time_unix_nano")).cast(pa.int64()) for name in ("start", "end"))
+    return pc.divide(pc.subtract(end, start).cast(pa.float64(), safe=False), _NANOSECONDS_PER_MS)
 
 
-_TIMES = ("start_time_unix_nano", "end_time_unix_nano")
+_NANOSECONDS_PER_MS = pa.scalar(1e6, pa.float64())
 
 
 def _status_code(status: pa.StructArray) -> pa.Array:
-    return named(status.flatten()[status.type.get_field_index("code")], _STATUS_CODES, "unset")
+    return named(status.flatten()[status.type.get_field_index("code")], _STATUS_CODES)
 
 
 def _status_message(status: pa.StructArray) -> pa.Array:
@@ -43,6 +43,8 @@ def _status_message(status: pa.StructArray) -> pa.Array:
 
 def _events(events: pa.ListArray) -> pa.Array:
     rows = events.flatten()
+    if len(rows) == 0:
+        return _relist(events, pa.array([], _EVENT))
     structs = pa.StructArray.from_arrays(
         [timestamp(rows.field("time_unix_nano")), rows.field("name"), attributes_to_map(rows.field("attributes"))],
         fields=list(_EVENT),
@@ -52,6 +54,8 @@ def _events(events: pa.ListArray) -> pa.Array:
 
 def _links(links: pa.ListArray) -> pa.Array:
     rows = links.flatten()
+    if len(rows) == 0:
+        return _relist(links, pa.array([], _LINK))
     structs = pa.StructArray.from_arrays(
         [
             hex_text(rows.field("trace_id")),
@@ -121,7 +125,7 @@ SPANS = Table(
             "kind",
             pa.string(),
             "internal, server, client, producer, consumer or unspecified.",
-            of_field("kind", lambda numbers: named(numbers, _KINDS, "unspecified")),
+            of_field("kind", lambda numbers: named(numbers, _KINDS)),
         ),
         Column("start_time", TIMESTAMP, "UTC, nanoseconds.", of_field("start_time_unix_nano", timestamp)),
         Column("end_time", TIMESTAMP, "UTC, nanoseconds.", of_field("end_time_unix_nano", timestamp)),
