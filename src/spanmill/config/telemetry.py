@@ -53,7 +53,7 @@ class MetricTelemetry(Model):
     """The daemon's own metrics, on `/metrics`. The Collector's `readers` form is read as `address`."""
 
     also_accepted: ClassVar = {
-        "readers": "a pull reader with a prometheus exporter sets `address` and `without_...`; periodic ones are ignored",
+        "readers": "a pull reader with a prometheus exporter sets `address` and `without_...`; others are ignored",
         "views": "ignored: metrics are served as they are",
     }
 

@@ -18,6 +18,7 @@ _METRIC_NAME: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*", re.ASCII)
 _LABEL_NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 _NOT_METRIC: Final = re.compile(r"[^a-zA-Z0-9_:]", re.ASCII)
 _NOT_LABEL: Final = re.compile(r"[^a-zA-Z0-9_]", re.ASCII)
+_RESERVED: Final = re.compile(r"^__+")
 _ESCAPES: Final = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
 _HELP_ESCAPES: Final = str.maketrans({"\\": r"\\", "\n": r"\n"})
 _CLAIMS: Final[dict[str, tuple[str, ...]]] = {
@@ -252,10 +253,8 @@ def escape_metric_name(name: str) -> str:
 
 
 def escape_label_name(name: str) -> str:
-    """Underscores for what the classic format does not allow in a label's name."""
-    if _LABEL_NAME.fullmatch(name):
-        return name
-    escaped = _NOT_LABEL.sub("_", name) or "_"
+    """Underscores for what the classic format does not allow in a label's name; one in front, as two are reserved."""
+    escaped = _RESERVED.sub("_", _NOT_LABEL.sub("_", name)) or "_"
     return f"_{escaped}" if escaped[0].isdigit() else escaped
 
 

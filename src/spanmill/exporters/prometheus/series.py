@@ -63,7 +63,7 @@ class Store:
         self._expiration = expiration_seconds
         self._families: dict[str, Held] = {}
         self._owners: dict[str, str] = dict.fromkeys(INFOS, "")
-        self._infos: dict[tuple[str, Pairs], dict[Pairs, float]] = {}
+        self._infos: dict[tuple[str, Pairs], tuple[Pairs, float]] = {}
         self._next_purge = clock() + self._purge_seconds
 
     @property
@@ -113,7 +113,7 @@ class Store:
                 self._take(1)
             except Full:
                 return
-        self._infos[key] = {labels: self.clock()}
+        self._infos[key] = labels, self.clock()
 
     def _take(self, lines: int) -> None:
         if lines > 0 and self.lines + lines > self._max_lines:
@@ -136,7 +136,7 @@ class Store:
                 for claim in held.family.claims():
                     del self._owners[claim]
                 self.generation += 1
-        for key in [key for key, info in self._infos.items() if max(info.values()) < oldest]:
+        for key in [key for key, (_, updated) in self._infos.items() if updated < oldest]:
             del self._infos[key]
             self.lines -= 1
         self.generation += self.lines < before
@@ -148,7 +148,7 @@ class Store:
             for held in self._families.values()
         ]
         for name, text in INFOS.items():
-            sets = [labels for (family, _), info in self._infos.items() if family == name for labels in info]
+            sets = [labels for (family, _), (labels, _) in self._infos.items() if family == name]
             found.append(Family(name, "info", text, [Sample("", LabelSet(labels), 1) for labels in sets]))
         return found
 
