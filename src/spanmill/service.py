@@ -3,7 +3,6 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from spanmill import __version__
@@ -16,6 +15,7 @@ from spanmill.telemetry.metrics import Metrics
 from spanmill.telemetry.page import OwnPage, own_resource
 from spanmill.telemetry.pages import Pages
 from spanmill.telemetry.process import measure_process
+from spanmill.welcome import welcome
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -94,8 +94,7 @@ class Daemon:
             )
             await self.pages.serve(metrics.address, "service.telemetry.metrics", own.families)
         await self.graph.start()
-        for line in self._welcome():
-            self._log.info(line)
+        self._greet()
 
     async def _drain(self) -> int:
         timeout = self._configuration.service.shutdown_timeout
@@ -113,18 +112,18 @@ class Daemon:
             )
         self._log.info("stopped")
 
-    def _welcome(self) -> Iterator[str]:
-        """Where to send data and how to look at it, in a screen at most."""
-        yield f"Spanmill {__version__} is ready"
-        for identity, receiver in self.graph.receivers.items():
-            for endpoint in getattr(receiver, "endpoints", ()):
-                yield f"  receiving: {identity} on {endpoint}"
-        for identity, node in self.graph.exporters.items():
-            described = getattr(node.exporter, "description", "")
-            if described:
-                yield f"  {identity}: {described}"
-        for address in self.pages.addresses:
-            yield f"  metrics page: http://{address}/metrics"
+    def _greet(self) -> None:
+        """A screen for people, or one line for whatever reads JSON."""
+        if self._configuration.service.telemetry.logs.encoding == "json":
+            endpoints = {
+                f"{identity} {protocol}": str(endpoint)
+                for identity, receiver in self.graph.receivers.items()
+                for protocol, endpoint in receiver.endpoints.items()
+            }
+            self._log.info("ready", version=__version__, receiving=endpoints, metrics_pages=self.pages.addresses)
+        else:
+            lines = welcome(self._configuration, self.graph, self.pages.addresses)
+            print(*lines, sep="\n", file=sys.stderr, flush=True)  # noqa: T201 - the one thing that is not a log line
 
     def _end_by_signal(self) -> None:
         """The first signal drains; the second one gives up at once."""
