@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import io
 import os
 from pathlib import Path
 from typing import Any, BinaryIO, Self, cast
@@ -87,7 +88,9 @@ class BrokenDisk(Disk):
             return work()
         if self.crash:
             if number == self.fail_at and self.crash == "after":
-                work()
+                done = work()
+                if isinstance(done, io.IOBase):
+                    done.close()
             raise Crash(name)
         if number > self.last:
             return work()
@@ -123,18 +126,26 @@ class _BrokenFile:
 
     def __init__(self, disk: BrokenDisk, file: BinaryIO, name: str) -> None:
         self._disk, self._file, self._name = disk, file, name
+        self._held = bytearray()
+        self._size = 0
 
     def write(self, data: Any) -> int:
-        return int(self._disk._step(f"write {self._name}", lambda: self._file.write(data)))
+        self._held += data
+        self._size += len(data)
+        return len(data)
 
     def flush(self) -> None:
+        """As a buffered file: what was written goes to the disk in one operation."""
+        held, self._held = bytes(self._held), bytearray()
+        if held:
+            self._disk._step(f"write {self._name}", lambda: self._file.write(held))
         self._file.flush()
 
     def fileno(self) -> int:
         return self._file.fileno()
 
     def tell(self) -> int:
-        return self._file.tell()
+        return self._size
 
     def writable(self) -> bool:
         return True

@@ -50,6 +50,9 @@ class PartitionedWriter:
         """Remove what was written, as far as the disk allows; what stays is removed when the store is next opened."""
         for file in self._files.values():
             file.abandon()
+        for file in self._files.values():
+            with suppress(OSError):
+                self._disk.unlink(temporary(file.path))
         for file in self._finished:
             with suppress(OSError):
                 self._disk.unlink(file.path)
@@ -94,13 +97,12 @@ class _PartitionFile:
         self._file.close()
 
     def abandon(self) -> None:
+        """Close it, whatever state it is in. Its temporary file stays."""
         with suppress(Exception):  # closing writes the footer, which may fail as the writing did
             if self._writer is not None:
                 self._writer.close()
         with suppress(OSError):
             self._file.close()
-        with suppress(OSError):
-            self._disk.unlink(temporary(self.path))
 
     def describe(self, root: Path, written: float) -> DataFile:
         relative = self.path.relative_to(root).as_posix()
