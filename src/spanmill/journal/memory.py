@@ -20,6 +20,7 @@ class MemoryJournal:
         """Seconds that a refused sender is asked to wait."""
         self._records: deque[Record] = deque()
         self._held_bytes = 0
+        self._turned_away = 0
         self._last = 0
         self._readers: dict[str, MemoryReader] = {}
 
@@ -28,9 +29,16 @@ class MemoryJournal:
         return self._held_bytes
 
     def reserve(self, size: int) -> None:
-        """A batch larger than the whole journal is let in when the journal is empty: else it could never pass."""
-        if self._records and self._held_bytes + size > self.max_bytes:
+        """A batch larger than the whole journal is let in when the journal is empty: else it could never pass.
+
+        What was turned away is remembered: nothing else is taken before there is room for as much, so that small
+        batches do not keep a large one out for ever, and `reserve(0)` tells whether senders are being refused.
+        """
+        needed = max(size, self._turned_away)
+        if self._records and self._held_bytes + needed > self.max_bytes:
+            self._turned_away = needed
             raise Busy(f"the journal holds {self._held_bytes} bytes, of {self.max_bytes} allowed", self.retry_after)
+        self._turned_away = 0
 
     async def append(self, batch: Batch) -> int:
         size = batch.nbytes
