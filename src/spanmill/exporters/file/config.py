@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, field_validator
 
 from spanmill.config.base import Model
-from spanmill.config.values import Duration, Flag, Positive, Whole
+from spanmill.config.values import Duration, Flag, Positive, Whole, invalid
 
 
 class Rotation(Model):
@@ -22,14 +22,22 @@ class Rotation(Model):
 
 
 class GroupBy(Model):
-    """One file for each value of a resource attribute."""
+    """One file for each value of a resource attribute: not supported."""
 
     enabled: Flag = False
-    """On: `path` must hold one `*`, which the value replaces."""
+    """Must stay off. For files by attribute use an exporter for each, behind `filter` processors."""
     resource_attribute: str = "fileexporter.path_segment"
-    """The attribute whose value goes into the path."""
+    """Accepted for the Collector's sake."""
     max_open_files: Positive = 100
-    """Most files open at once; the least recently used is closed."""
+    """Accepted for the Collector's sake."""
+
+    @field_validator("enabled")
+    @classmethod
+    def is_off(cls, value: bool) -> bool:
+        if value:
+            hint = "Use one exporter for each group, behind a `filter` processor."
+            raise invalid("one file for each value of an attribute is not supported", "false", hint)
+        return value
 
 
 class FileExporterConfig(Model):
@@ -43,11 +51,11 @@ class FileExporterConfig(Model):
     format: Literal["json", "proto"] = "json"
     """`json`: one OTLP/JSON request a line. `proto`: protobuf, each request after its length in 4 bytes, big-endian."""
     append: Flag = False
-    """Go on at the end of the file. Off: the file is emptied at start, as the Collector does."""
+    """Go on at the end of the file. Off: it is emptied at start, as the Collector does, unless there is `rotation`."""
     compression: Literal["zstd"] | None = None
     """Compress each request; each then stands after its length in 4 bytes. None: no compression."""
     flush_interval: Duration = 1.0
-    """How often what is written is handed to the operating system."""
+    """How often what was written is forced to the disk (fsync); 0: after every write."""
     rotation: Rotation | None = None
     """When a new file is begun. None: never. A bare `rotation:` turns it on at its defaults."""
     group_by: GroupBy = GroupBy()
