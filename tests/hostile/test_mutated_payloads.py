@@ -21,6 +21,7 @@ from spanmill.otlp.json import from_json, to_json
 from spanmill.otlp.messages import SERVICES
 from spanmill.signal import Signal
 from tests.hostile.mutations import mutations, seeds
+from tests.otlp_samples import traces
 
 _SAMPLE = 700
 _EIGHT_BYTES = {FieldDescriptor.TYPE_DOUBLE, FieldDescriptor.TYPE_FIXED64, FieldDescriptor.TYPE_SFIXED64}
@@ -96,6 +97,29 @@ def check(signal: Signal, count: int, seed: int) -> None:
 @pytest.mark.parametrize("signal", Signal)
 def test_seeds_are_valid(signal: Signal) -> None:
     assert all(protobuf_accepts(signal, payload) and spanmill_accepts(signal, payload) for payload in seeds(signal))
+
+
+_HUGE = b"\xff" * 9 + b"\x01"
+"""The largest length that a varint can say."""
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"\x0a" + _HUGE,
+        b"\x0a\x0c\x12" + _HUGE + b"\x00",
+        b"\x0a\x10\x12\x0e\x12\x0c\x0a" + _HUGE + b"\x00",
+        b"\x0a\x13\x0a\x11\x0a\x0f\x12\x0d\x2a\x0b\x0a" + _HUGE[:-1] + b"\x01",
+        b"\x0a\xfe" + _HUGE[1:] + b"behind",
+    ],
+)
+def test_a_length_near_the_largest_number_is_refused_and_the_decoder_lives_on(payload: bytes) -> None:
+    assert not protobuf_accepts(Signal.TRACES, payload)
+    with pytest.raises(Rejected):
+        codec.decode(Signal.TRACES, [payload])
+    with pytest.raises(Rejected):
+        codec.decode(Signal.TRACES, [traces(), payload])
+    assert codec.decode(Signal.TRACES, [traces(3)]).records.num_rows == 3
 
 
 @pytest.mark.parametrize("signal", Signal)
