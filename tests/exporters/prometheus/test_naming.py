@@ -1,5 +1,7 @@
 """Names and units: the table of the compatibility specification and the Collector's own examples."""
 
+from typing import get_args
+
 import pytest
 
 from spanmill.exporters.prometheus.config import TranslationStrategy
@@ -68,6 +70,12 @@ def test_suffixes_a_verbatim_name_has_are_not_repeated() -> None:
     assert naming.metric("net.bytes_total", "By", "counter", False) == "net.bytes_total"
     assert naming.metric("net.io", "By/s", "gauge", True) == "net.io_bytes_per_second"
     assert naming.metric("used", "1", "gauge", True) == "used_ratio"
+
+
+@pytest.mark.parametrize("strategy", get_args(TranslationStrategy))
+def test_a_metric_without_a_name_still_gets_one(strategy: TranslationStrategy) -> None:
+    assert Naming(strategy).metric("", "", "gauge", True) == "_"
+    assert Naming(strategy).metric("", "", "counter", False) in ("_", "__total")
 
 
 def test_label_names_are_collapsed_and_never_reserved() -> None:

@@ -142,9 +142,20 @@ class _Update:
         self._begins = records.column("start_time_unix_nano").to_numpy().astype(np.int64)
         self._stale = (records.column("flags").to_numpy() & _NO_RECORDED_VALUE).astype(bool)
         self._any_stale = bool(self._stale.any())
+        self._in_order = self._ordered_groups()
         self._readers: dict[str, Reader] = {}
         self._exemplars = ExemplarReader(records) if exemplars else None
         self._dropped: Counter[str] = Counter()
+
+    def _ordered_groups(self) -> list[bool]:
+        """For each series whether its rows, which are sorted by time, lie after each other without overlap."""
+        order, starts = self._groups.order, self._groups.starts[:-1]
+        ends, begins = self._times[order], self._begins[order]
+        previous = np.concatenate((ends[:1], ends[:-1]))
+        follows = (ends > previous) & ((begins == 0) | (begins >= previous))
+        follows[starts] = True
+        ordered: list[bool] = np.logical_and.reduceat(follows, starts).tolist()
+        return ordered
 
     def run(self) -> Counter[str]:
         groups = self._groups
@@ -155,12 +166,12 @@ class _Update:
                 self._dropped[stream.refusal] += len(rows)
                 continue
             try:
-                self._put(stream, stream.held, stream.labels[key], rows)
+                self._put(stream, stream.held, stream.labels[key], rows, self._in_order[index])
             except Full:
                 self._dropped["limit"] += len(rows)
         return self._dropped
 
-    def _put(self, stream: Stream, held: Held, labels: Pairs, rows: np.ndarray) -> None:
+    def _put(self, stream: Stream, held: Held, labels: Pairs, rows: np.ndarray, in_order: bool) -> None:
         if self._any_stale:
             rows = self._after_stale(held, labels, rows)
         if len(rows) == 0:
@@ -169,7 +180,7 @@ class _Update:
         point = series.point if series is not None else None
         if stream.is_delta:
             earlier = point if series is not None and series.is_delta else None
-            new = self._added_up(stream, rows, earlier)
+            new = self._added_up(stream, rows, earlier, in_order)
         else:
             new = self._latest(stream, rows, point)
         if new is not None:
@@ -195,10 +206,13 @@ class _Update:
             return None
         return self._with_exemplars(Point(value, time_ns, {}), stream, rows[-1:], held)
 
-    def _added_up(self, stream: Stream, rows: np.ndarray, held: Point | None) -> Point | None:
-        rows = self._in_sequence(rows, held.time_ns if held is not None else -1)
-        if len(rows) == 0:
-            return None
+    def _added_up(self, stream: Stream, rows: np.ndarray, held: Point | None, in_order: bool) -> Point | None:
+        end = held.time_ns if held is not None else -1
+        first = int(rows[0])
+        if not (in_order and self._times[first] > end and (self._begins[first] == 0 or self._begins[first] >= end)):
+            rows = self._in_sequence(rows, end)
+            if len(rows) == 0:
+                return None
         reader = self._reader(stream)
         value = reader.one(int(rows[0])) if len(rows) == 1 else reader.fold(rows)
         if value is None:
@@ -208,13 +222,10 @@ class _Update:
         return self._with_exemplars(Point(value, int(self._times[rows[-1]]), {}), stream, rows, held)
 
     def _in_sequence(self, rows: np.ndarray, end: int) -> np.ndarray:
-        """Those of the rows, sorted by time, that lie after each other and after `end`."""
-        ends, begins = self._times[rows], self._begins[rows]
-        previous = np.concatenate(([end], ends[:-1]))
-        if ((ends > previous) & ((begins == 0) | (begins >= previous))).all():
-            return rows
+        """Those of the rows, sorted by time, that lie after each other and after `end`. The others are counted."""
         kept = []
-        for row, begin, this_end in zip(rows.tolist(), begins.tolist(), ends.tolist(), strict=True):
+        begins, ends = self._begins[rows].tolist(), self._times[rows].tolist()
+        for row, begin, this_end in zip(rows.tolist(), begins, ends, strict=True):
             if this_end <= end:
                 self._dropped["out_of_order"] += 1
             elif begin and begin < end:

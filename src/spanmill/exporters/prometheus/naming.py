@@ -80,7 +80,7 @@ def _word(unit: str, words: dict[str, str]) -> str:
 
 
 def _escaped_name(name: str, namespace: str, main: str, per: str, ending: str) -> str:
-    tokens = [token for token in _OUTSIDE_NAME.split(name) if token]
+    tokens = [token for token in _OUTSIDE_NAME.split(name) if token] or ["_"]
     if main in tokens:
         main = ""
     if per in tokens:
@@ -90,7 +90,7 @@ def _escaped_name(name: str, namespace: str, main: str, per: str, ending: str) -
     tokens += [main] * bool(main) + ["per", per] * bool(per) + [ending] * bool(ending)
     if namespace:
         tokens.insert(0, _OUTSIDE_NAME.sub("_", namespace))
-    joined = "_".join(tokens) or "_"
+    joined = "_".join(tokens)
     return f"_{joined}" if _DIGIT_FIRST.match(joined) else joined
 
 
@@ -99,7 +99,8 @@ def _verbatim_name(name: str, namespace: str, main: str, per: str, ending: str) 
     whole = f"{namespace}_{name}" if namespace else name
     per_suffix = f"_per_{per}" if per else ""
     end_suffix = f"_{ending}" if ending else ""
-    whole = whole.removesuffix(end_suffix).removesuffix(per_suffix)
+    # A name is more than its suffixes: OpenMetrics takes them off again.
+    whole = whole.removesuffix(end_suffix).removesuffix(per_suffix) or "_"
     if main and not whole.endswith(main):
         whole = f"{whole}_{main}"
     return whole + per_suffix + end_suffix

@@ -27,6 +27,7 @@ class Numbers:
     def __init__(self, records: pa.RecordBatch) -> None:
         self._ints, self._is_int = _column(records, "as_int")
         self._doubles, self._is_double = _column(records, "as_double")
+        self._only_doubles = bool(self._is_double.all())
 
     def one(self, row: int) -> Number | None:
         if self._is_int[row]:
@@ -34,6 +35,8 @@ class Numbers:
         return Number(float(self._doubles[row])) if self._is_double[row] else None
 
     def fold(self, rows: np.ndarray) -> Number | None:
+        if self._only_doubles:
+            return Number(float(self._doubles[rows].sum()))
         is_int, is_double = self._is_int[rows], self._is_double[rows]
         if not (is_int | is_double).all():
             return None
