@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import re
 from functools import lru_cache
+from itertools import chain
 
 from aiohttp import hdrs, web
 from google.rpc import code_pb2 as code
@@ -78,7 +79,7 @@ class HttpRequests:
             return signal, await self._reception.take(signal, payload)
 
     def _route(self, request: web.BaseRequest) -> Signal:
-        size = sum(len(name) + len(value) for name, value in request.raw_headers)
+        size = sum(map(len, chain.from_iterable(request.raw_headers)))
         if size > self._config.max_header_bytes:
             raise header_too_large(self._config.max_header_bytes)
         path = request.raw_path if request.raw_path[:1] == "/" else request.rel_url.raw_path
