@@ -16,7 +16,7 @@ from opentelemetry.proto.trace.v1 import trace_pb2 as trace
 from spanmill.signal import Signal
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=6) | st.sampled_from(
-    ["", "service.name", "gpt-4o", '{"role":"user"}', "안녕하세요", 'ＡＢ\x00\n\t"\\']
+    ["", "service.name", "gpt-4o", '{"role":"user"}', "안녕하세요", '\uff21\uff22\x00\n\t"\\']
 )
 UINT32, UINT64 = st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1)
 INT32, INT64 = st.integers(-(2**31), 2**31 - 1), st.integers(-(2**63), 2**63 - 1)

@@ -20,8 +20,9 @@ KINDS = ["unspecified", "internal", "server", "client", "producer", "consumer"]
 
 
 def test_the_span_table_is_the_one_that_is_promised() -> None:
-    names = """trace_id span_id parent_span_id trace_state flags name kind start_time end_time duration_ms status_code
-        status_message service_name scope_name scope_version resource_attributes attributes events links operation provider
+    names = """trace_id span_id parent_span_id trace_state flags name kind start_time end_time duration_ms
+        status_code status_message
+        service_name scope_name scope_version resource_attributes attributes events links operation provider
         request_model response_model input_tokens output_tokens cache_read_tokens cache_write_tokens reasoning_tokens
         total_tokens input_cost_usd output_cost_usd cost_usd time_to_first_token_ms finish_reason streaming input output
         system_instructions session_id user_id tags environment release prompt_name prompt_version feature error_type
