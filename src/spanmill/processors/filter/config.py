@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
-from spanmill.config.base import Misfit, Model
+from spanmill.config.base import Misfit, Model, warn
 from spanmill.config.values import invalid
-from spanmill.processors.filter.ottl import SECTIONS, advice
+from spanmill.processors.filter.ottl import SECTIONS, translate
 from spanmill.signal import Signal
 
 Sql = Annotated[str, Field(min_length=1)]
@@ -34,7 +34,7 @@ class Drop(Model):
 class FilterProcessorConfig(Model):
     """Drops rows for which a SQL condition holds, for example `status_code = 'unset' and duration_ms < 1`."""
 
-    unsupported: ClassVar = dict.fromkeys(SECTIONS, "OTTL conditions are not supported; write SQL under `drop`")
+    also_accepted: ClassVar = dict.fromkeys(SECTIONS, "simple OTTL conditions, which are read as SQL; write `drop`")
 
     drop: Drop
     """What to drop: a list of conditions, or one list for each signal."""
@@ -44,12 +44,17 @@ class FilterProcessorConfig(Model):
 
     @model_validator(mode="before")
     @classmethod
-    def not_ottl(cls, data: Any) -> Any:
-        """A filter written for the Collector gets the SQL to write instead, as far as it can be translated."""
+    def from_ottl(cls, data: Any, info: ValidationInfo) -> Any:
+        """A filter written for the Collector runs where SQL means the same; else the error has the SQL to write."""
         written = [section for section in SECTIONS if isinstance(data, dict) and data.get(section)]
-        if written:
-            raise invalid("OTTL conditions are not supported", "SQL under `drop`", advice(data), key=written[0])
-        return data
+        if not written:
+            return data
+        translation = translate(data)
+        if "drop" in data or not translation.exact:
+            problem = "OTTL conditions are not supported, unless they are simple"
+            raise invalid(problem, "SQL under `drop`", translation.advice(), key=written[0])
+        warn(info, written[0], f"OTTL conditions are read as SQL; it is better to write {translation.block()}")
+        return {key: value for key, value in data.items() if key not in SECTIONS} | {"drop": translation.drop}
 
     def conditions(self, signal: Signal) -> tuple[str, ...]:
         """The SQL conditions for a signal, in the order written."""
