@@ -64,10 +64,9 @@ class Condition:
         # A condition without columns still needs a row for each row.
         rows = pa.table(columns or {"row": pa.nulls(length, pa.int8())})
         try:
-            result = engine.run(query, self._table.name, rows).combine_chunks()
+            return pa.array(engine.truths(query, self._table.name, rows))
         except duckdb.Error as error:
             raise ConditionFailed(str(error).split("\n", 1)[0]) from None
-        return pc.fill_null(result, False)
 
 
 def _tried(node: dict[str, object]) -> dict[str, object]:

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
@@ -60,6 +61,17 @@ def run(sql: str, table: str, rows: pa.Table) -> pa.ChunkedArray:
         return here.sql(sql).to_arrow_table().column(0)
     finally:
         here.unregister(table)
+
+
+def truths(sql: str, table: str, rows: pa.Table) -> np.ndarray:
+    """Where the only column of a query, a boolean, is true. The cheapest way out of DuckDB for a column of booleans."""
+    here = connection()
+    here.register(table, rows)
+    try:
+        (column,) = here.execute(sql).fetchnumpy().values()
+    finally:
+        here.unregister(table)
+    return np.ma.filled(column, False).astype(bool)
 
 
 @cache
