@@ -11,12 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-from structlog.typing import FilteringBoundLogger
-
 from spanmill.admission import Admission
 from spanmill.batch import Batch
 from spanmill.names import ComponentId, Kind
 from spanmill.signal import Signal
+from spanmill.telemetry.logs import Log
 from spanmill.telemetry.metrics import Metrics
 from spanmill.telemetry.pages import Pages
 
@@ -27,7 +26,7 @@ class Settings:
 
     kind: Kind
     id: ComponentId
-    log: FilteringBoundLogger
+    log: Log
     metrics: Metrics
     signal: Signal | None = None
     """Of the pipeline, for processors: each pipeline has its own. None for components that serve several signals."""

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import random
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from spanmill.batch import Batch
 from spanmill.component import BatchPreference, Exporter, Position
@@ -13,11 +12,8 @@ from spanmill.errors import Busy, Rejected
 from spanmill.journal import Journal, Reader, Record
 from spanmill.names import ComponentId, PipelineId
 from spanmill.signal import Signal
+from spanmill.telemetry.logs import Log
 from spanmill.telemetry.metrics import Metrics
-
-if TYPE_CHECKING:
-    from structlog.typing import FilteringBoundLogger
-
 
 STORE_RETRY = RetryOnFailure.model_validate({"initial_interval": "500ms", "max_interval": "10s", "max_elapsed_time": 0})
 """For exporters without `retry_on_failure`: a store on this machine is tried for ever."""
@@ -56,7 +52,7 @@ class Delivery:
         preference: BatchPreference,
         *,
         metrics: Metrics,
-        log: "FilteringBoundLogger",
+        log: Log,
     ) -> None:
         self.pipeline = pipeline
         self.node = node

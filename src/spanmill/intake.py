@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow.compute as pc
@@ -23,10 +22,8 @@ from spanmill.otlp.codec import decode
 from spanmill.otlp.validate import invalid_rows
 from spanmill.pipeline import Deposit, Pipeline
 from spanmill.signal import Signal
+from spanmill.telemetry.logs import Log
 from spanmill.telemetry.metrics import Counter, Metrics
-
-if TYPE_CHECKING:
-    from structlog.typing import FilteringBoundLogger
 
 _INLINE_BYTES = 16 * 1024
 """Requests of so few bytes together are worked on in about a millisecond: a change of thread would cost more."""
@@ -59,7 +56,7 @@ class SignalIntake:
         max_batch_bytes: int,
         executor: Executor,
         metrics: Metrics,
-        log: "FilteringBoundLogger",
+        log: Log,
     ) -> None:
         self._receiver = receiver
         self._signal = signal

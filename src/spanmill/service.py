@@ -3,22 +3,18 @@
 import asyncio
 import signal
 import sys
-from typing import TYPE_CHECKING
 
 from spanmill import __version__
 from spanmill.config.models import Configuration
 from spanmill.errors import StartError
 from spanmill.exit_codes import ExitCode
 from spanmill.graph import Graph, Report
-from spanmill.telemetry.logs import component_log, configure_logs
+from spanmill.telemetry.logs import Log, component_log, configure_logs
 from spanmill.telemetry.metrics import Metrics
 from spanmill.telemetry.page import OwnPage, own_resource
 from spanmill.telemetry.pages import Pages
 from spanmill.telemetry.process import measure_process
 from spanmill.welcome import welcome
-
-if TYPE_CHECKING:
-    from structlog.typing import FilteringBoundLogger
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -55,7 +51,7 @@ class Daemon:
         self._ended = asyncio.Event()
         self._signals = 0
         self._fault: BaseException | None = None
-        self._log: FilteringBoundLogger = component_log("service", "daemon")
+        self._log: Log = component_log("service", "daemon")
         self.metrics = Metrics()
         measure_process(self.metrics)
         self.pages = Pages()

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import structlog
 from hypothesis import strategies as st
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
@@ -13,13 +12,14 @@ from spanmill.names import ComponentId, Kind
 from spanmill.otlp.codec import decode, encode
 from spanmill.otlp.messages import SERVICES
 from spanmill.signal import Signal
+from spanmill.telemetry.logs import component_log
 from spanmill.telemetry.metrics import Metrics
 
 Pairs = list[tuple[str, AnyValue]]
 
 
 def settings(kind: Kind, name: str) -> Settings:
-    return Settings(kind, ComponentId(name), structlog.get_logger(), Metrics())
+    return Settings(kind, ComponentId(name), component_log("test", "test"), Metrics())
 
 
 def value_of(value: Any) -> AnyValue:

@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import structlog
-
 from spanmill.config.blocks import Tls, TlsClient, TlsServer
+from spanmill.telemetry.logs import component_log
 
 _VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
-_log = structlog.get_logger(__name__)
+_log = component_log("service", "tls")
 
 
 @dataclass(frozen=True, slots=True)

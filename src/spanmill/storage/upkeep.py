@@ -8,12 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from structlog.typing import FilteringBoundLogger
-
 from spanmill.config.storage import Compaction
 from spanmill.storage.exporter import run_whole
 from spanmill.storage.merge import Interrupted, choose, expired, merged_name, read_row_groups
 from spanmill.storage.store import Store
+from spanmill.telemetry.logs import Log
 
 
 class Clock(Protocol):
@@ -83,7 +82,7 @@ class Upkeep:
         tend: Callable[[threading.Event], UpkeepReport],
         interval_seconds: float,
         clock: Clock,
-        log: FilteringBoundLogger,
+        log: Log,
     ) -> None:
         self._tend, self._interval, self._clock, self._log = tend, interval_seconds, clock, log
         self._stop = threading.Event()

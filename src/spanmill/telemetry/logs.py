@@ -1,29 +1,23 @@
-"""The daemon's log: one door for structlog and for libraries that use the standard library's logging.
+"""The daemon's log: one door for components and for libraries that use the standard library's logging.
 
 Like the Collector's: `time TAB level TAB message TAB {fields}` or JSON lines, and a limit on how often a message is
 repeated. Nothing that comes in can start a line of its own: control characters are escaped.
 """
 
 import io
-import json
 import logging
-import re
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any, Final, Literal
-
-import structlog
-from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
 from spanmill.errors import StartError
 from spanmill.names import ComponentId, Kind
+from spanmill.telemetry.lines import console_line, json_line, render_trace
 
 Encoding = Literal["console", "json"]
 
@@ -41,22 +35,57 @@ _LEVELS: Final = {
     "warning": logging.WARNING,
     "error": logging.ERROR,
 }
-_NAMES: Final = {"warning": "warn", "critical": "error", "exception": "error"}
+_NAMES: Final = {"warning": "warn", "critical": "error"}
 _KEY: Final = "_repeats_of"
 LINES: Final = "_lines"
 """Field of an event: texts that follow it, on lines of their own in the console and as the field `lines` in JSON."""
 UNLIMITED: Final = "_unlimited"
 """Field of an event: true where the component limits itself, so that repetitions are not left out."""
 
-# C0 and C1 controls, line and paragraph separators, and the marks that reorder text on a screen.
-_UNSAFE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+class Log:
+    """Where a component says what happened: an event in words, and fields. Bound fields go on every line.
+
+    `exc_info` takes an exception, whose traceback is written too.
+    """
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, **fields: Any) -> None:
+        self._fields = fields
+
+    def bind(self, **fields: Any) -> "Log":
+        """The same log with more fields."""
+        return Log(**self._fields | fields)
+
+    def debug(self, event: str, **fields: Any) -> None:
+        """What only the author of a component wants to know."""
+        self._say("debug", event, fields)
+
+    def info(self, event: str, **fields: Any) -> None:
+        """What happened as it should, and seldom."""
+        self._say("info", event, fields)
+
+    def warning(self, event: str, **fields: Any) -> None:
+        """What an operator should look at when there is time."""
+        self._say("warning", event, fields)
+
+    def error(self, event: str, **fields: Any) -> None:
+        """What an operator should look at now."""
+        self._say("error", event, fields)
+
+    def _say(self, level: str, event: str, fields: dict[str, Any]) -> None:
+        if _LEVELS[level] >= _door.threshold:
+            sink = _door.sink or _Sink([sys.stderr], "console", {})
+            sink.write(_NAMES.get(level, level), {"event": event} | self._fields | fields)
 
 
 class Logs:
     """The log as configured. `close` gives back what was changed in the process."""
 
-    def __init__(self, sink: "_Sink", handler: logging.Handler, previous_level: int) -> None:
+    def __init__(self, sink: "_Sink", handler: logging.Handler, previous_level: int, previous: "_Door") -> None:
         self._sink = sink
+        self._previous = previous
         self._handler = handler
         self._previous_level = previous_level
 
@@ -65,14 +94,14 @@ class Logs:
         self._sink.report()
 
     def close(self) -> None:
-        """Flush, and put back structlog's and logging's own settings. Safe twice."""
+        """Flush, and put back what was there before. Safe twice."""
         self.flush()
         root = logging.getLogger()
         if self._handler in root.handlers:
             root.removeHandler(self._handler)
             root.setLevel(self._previous_level)
             logging.captureWarnings(False)
-            structlog.reset_defaults()
+            _door.sink, _door.threshold = self._previous.sink, self._previous.threshold
             self._sink.close()
 
 
@@ -92,12 +121,8 @@ def configure_logs(
     threshold = _LEVELS[level.lower()]
     streams = [stream] if stream is not None else [_opened(path) for path in paths]
     sink = _Sink(streams, encoding, dict(initial_fields or {}))
-    structlog.configure(
-        processors=[sink.process],
-        wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=lambda *_: sink,
-        cache_logger_on_first_use=False,
-    )
+    before = _Door(_door.sink, _door.threshold)
+    _door.sink, _door.threshold = sink, threshold
     handler = _StandardLibrary(sink)
     root = logging.getLogger()
     previous = root.level
@@ -105,15 +130,13 @@ def configure_logs(
     # Libraries' debug lines are about the library (asyncio tells of its selector), not about the daemon.
     root.setLevel(max(threshold, logging.INFO))
     logging.captureWarnings(True)
-    return Logs(sink, handler, previous)
+    return Logs(sink, handler, previous, before)
 
 
-def component_log(kind: Kind | str, component: ComponentId | str) -> FilteringBoundLogger:
+def component_log(kind: Kind | str, component: ComponentId | str) -> Log:
     """The log of a component, for its `Settings`, or of a part of the daemon."""
     singular = kind.singular if isinstance(kind, Kind) else kind
-    fields = {"otelcol.component.id": str(component), "otelcol.component.kind": singular}
-    log: FilteringBoundLogger = structlog.get_logger(**fields)
-    return log
+    return Log(**{"otelcol.component.id": str(component), "otelcol.component.kind": singular})
 
 
 class _Sink:
@@ -121,22 +144,17 @@ class _Sink:
 
     def __init__(self, streams: Sequence[IO[str]], encoding: Encoding, fields: dict[str, Any]) -> None:
         self._streams = streams
-        self._render = _console if encoding == "console" else _json
+        self._render = console_line if encoding == "console" else json_line
         self._fields = fields
         self._lock = threading.Lock()
         self._counts: dict[tuple[str, str, str], int] = {}
         self._left_out: dict[tuple[str, str, str], int] = {}
         self._window_ends = 0.0
 
-    def process(self, _logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-        """structlog's only processor: writes the line here, so that there is nothing left for the logger to do."""
-        self.write(_NAMES.get(method, method), dict(event))
-        raise structlog.DropEvent
-
     def write(self, level: str, event: dict[str, Any]) -> None:
         message = str(event.pop("event", ""))
         key = (level, str(event.pop(_KEY, message)), str(event.get("otelcol.component.id", "")))
-        trace = _trace(event.pop("exc_info", None))
+        trace = render_trace(event.pop("exc_info", None))
         lines = tuple(event.pop(LINES, ()))
         unlimited = event.pop(UNLIMITED, False)
         with self._lock:
@@ -189,6 +207,18 @@ class _Sink:
                     stream.close()
 
 
+@dataclass(slots=True)
+class _Door:
+    """Where every line of the process goes."""
+
+    sink: _Sink | None
+    """None before `configure_logs`: then lines go to stderr."""
+    threshold: int
+
+
+_door = _Door(None, logging.INFO)
+
+
 class _StandardLibrary(logging.Handler):
     """Lines of libraries: aiohttp, grpc, asyncio, warnings."""
 
@@ -216,52 +246,3 @@ def _opened(path: str) -> IO[str]:
         return _LogFile(Path(path).open("ab"), encoding="utf-8")
     except OSError as error:
         raise StartError("service.telemetry.logs", f"cannot write {path}: {error.strerror or error}") from None
-
-
-def _trace(exc_info: Any) -> str | None:
-    if not exc_info:
-        return None
-    error: tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
-    if isinstance(exc_info, BaseException):
-        error = (type(exc_info), exc_info, exc_info.__traceback__)
-    else:
-        error = exc_info if isinstance(exc_info, tuple) else sys.exc_info()
-    return "".join(traceback.format_exception(*error)).rstrip("\n") if error[1] is not None else None
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _console(level: str, message: str, fields: dict[str, Any], trace: str | None, lines: tuple[str, ...]) -> str:
-    line = f"{_now()}\t{level}\t{_safe(message)}"
-    if fields:
-        line += f"\t{_object(fields)}"
-    if trace is not None:
-        lines += tuple(trace.split("\n"))
-    return line + "".join(f"\n\t{_safe(part)}" for part in lines)
-
-
-def _json(level: str, message: str, fields: dict[str, Any], trace: str | None, lines: tuple[str, ...]) -> str:
-    extra: dict[str, Any] = {} if trace is None else {"stacktrace": trace}
-    if lines:
-        extra["lines"] = lines
-    return _object({"level": level, "ts": _now(), "msg": message} | fields | extra)
-
-
-def _object(fields: dict[str, Any]) -> str:
-    """JSON. What is not JSON is shown by its `str`, and a Secret's is not its text."""
-    try:
-        text = json.dumps(fields, ensure_ascii=False, default=str, separators=(", ", ": "))
-    except (TypeError, ValueError):  # keys that are not text, or a value within itself
-        text = json.dumps({str(key): str(value) for key, value in fields.items()}, ensure_ascii=False)
-    return _safe(text)
-
-
-def _safe(text: str) -> str:
-    """Without control characters: a newline becomes the two characters `\\n`."""
-    return _UNSAFE.sub(lambda found: _escape(found[0]), text)
-
-
-def _escape(character: str) -> str:
-    return {"\n": r"\n", "\r": r"\r", "\t": r"\t"}.get(character, f"\\u{ord(character):04x}")

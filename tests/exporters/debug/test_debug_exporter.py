@@ -5,13 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from google.protobuf.message import Message
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
-from structlog.testing import CapturingLogger
 
 from spanmill.batch import Batch
 from spanmill.component import Position, Settings
@@ -26,6 +24,7 @@ from spanmill.telemetry.logs import LINES, UNLIMITED, component_log, configure_l
 from spanmill.telemetry.metrics import Metrics
 from tests.data import START, batch_of, key_value, spans, traces
 from tests.exporters.hosts import NO_HOST
+from tests.logs import CapturedLog
 from tests.strategies import REQUESTS
 
 HERE = Position("j", 0, 0)
@@ -35,16 +34,13 @@ class Shown:
     """A debug exporter and the calls that its logger received."""
 
     def __init__(self, **config: Any) -> None:
-        self.captured = CapturingLogger()
-        log = structlog.wrap_logger(
-            self.captured, wrapper_class=structlog.make_filtering_bound_logger(20), processors=[]
-        )
-        settings = Settings(Kind.EXPORTERS, ComponentId("debug"), log, Metrics())
+        self.captured = CapturedLog()
+        settings = Settings(Kind.EXPORTERS, ComponentId("debug"), self.captured, Metrics())
         self.exporter = DebugExporter(DebugExporterConfig.model_validate(config), settings)
 
     async def show(self, batch: Batch) -> dict[str, Any]:
         await self.exporter.export(batch, HERE)
-        return dict(self.captured.calls[-1].kwargs)
+        return {key: value for key, value in self.captured.entries[-1].items() if key != "log_level"}
 
 
 async def test_basic_says_how_many_in_one_line() -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import duckdb
 import pytest
-import structlog
 
 from spanmill.component import Position, Settings
 from spanmill.errors import Busy, StartError
@@ -18,6 +17,7 @@ from spanmill.names import ComponentId, Kind
 from spanmill.schema import TABLES
 from spanmill.signal import Signal
 from spanmill.storage.disk import Disk
+from spanmill.telemetry.logs import component_log
 from spanmill.telemetry.metrics import Metrics
 from tests.data import spans
 from tests.storage.harness import NO_HOST, BrokenDisk, ManualClock, files_in
@@ -26,7 +26,7 @@ EAGER = {"min_files": 1, "grace": "10m"}
 
 
 def settings() -> Settings:
-    return Settings(Kind.EXPORTERS, ComponentId("duckdb"), structlog.get_logger(), Metrics())
+    return Settings(Kind.EXPORTERS, ComponentId("duckdb"), component_log("test", "test"), Metrics())
 
 
 def build(path: Path, clock: ManualClock | None = None, disk: Disk | None = None, **config: object) -> DuckdbExporter:

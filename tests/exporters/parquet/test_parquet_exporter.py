@@ -7,7 +7,6 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 import pytest
-import structlog
 
 from spanmill.batch import Batch
 from spanmill.component import Position, Settings
@@ -17,6 +16,7 @@ from spanmill.exporters.parquet.exporter import ParquetExporter
 from spanmill.names import ComponentId, Kind
 from spanmill.signal import Signal
 from spanmill.storage.commits import read_state
+from spanmill.telemetry.logs import component_log
 from spanmill.telemetry.metrics import Metrics
 from tests.data import spans
 from tests.storage.harness import NO_HOST, BrokenDisk, batch_at, files_in
@@ -25,7 +25,7 @@ HOUR = 3_600_000_000_000
 
 
 def settings() -> Settings:
-    return Settings(Kind.EXPORTERS, ComponentId("parquet", "lake"), structlog.get_logger(), Metrics())
+    return Settings(Kind.EXPORTERS, ComponentId("parquet", "lake"), component_log("test", "test"), Metrics())
 
 
 @asynccontextmanager

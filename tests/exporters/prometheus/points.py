@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
-import structlog
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
 from opentelemetry.proto.metrics.v1 import metrics_pb2 as otlp
@@ -18,6 +17,7 @@ from spanmill.names import ComponentId, Kind
 from spanmill.otlp.codec import decode
 from spanmill.signal import Signal
 from spanmill.telemetry.exposition import Format, merge, render
+from spanmill.telemetry.logs import component_log
 from spanmill.telemetry.metrics import Metrics
 
 T0 = 1_700_000_000_000_000_000
@@ -101,7 +101,7 @@ class Page:
         model = PrometheusExporterConfig.model_validate({"endpoint": "127.0.0.1:0", **config})
         identity = ComponentId("prometheus")
         self.exporter = PrometheusExporter(
-            model, Settings(Kind.EXPORTERS, identity, structlog.get_logger(), self.metrics)
+            model, Settings(Kind.EXPORTERS, identity, component_log("test", "test"), self.metrics)
         )
 
     async def send(self, *requests: ExportMetricsServiceRequest) -> None:

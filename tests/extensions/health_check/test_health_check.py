@@ -6,7 +6,6 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
-import structlog
 
 from spanmill.admission import Admission
 from spanmill.component import Intake, Settings, Status
@@ -15,6 +14,7 @@ from spanmill.extensions.health_check.config import HealthCheckExtensionConfig
 from spanmill.extensions.health_check.extension import HealthCheckExtension
 from spanmill.names import ComponentId, Kind
 from spanmill.signal import Signal
+from spanmill.telemetry.logs import component_log
 from spanmill.telemetry.metrics import Metrics
 from spanmill.telemetry.pages import Pages
 
@@ -52,7 +52,7 @@ def host() -> StatedHost:
 
 def build(**config: Any) -> HealthCheckExtension:
     model = HealthCheckExtensionConfig.model_validate({"endpoint": "127.0.0.1:0", **config})
-    settings = Settings(Kind.EXTENSIONS, ComponentId("health_check"), structlog.get_logger(), Metrics())
+    settings = Settings(Kind.EXTENSIONS, ComponentId("health_check"), component_log("test", "test"), Metrics())
     return HealthCheckExtension(model, settings)
 
 

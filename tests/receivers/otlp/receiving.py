@@ -8,7 +8,6 @@ from typing import Any
 
 import aiohttp
 import grpc
-import structlog
 
 from spanmill.admission import Admission
 from spanmill.component import Intake, Outcome, Settings, Status
@@ -20,6 +19,7 @@ from spanmill.receivers.otlp.receiver import OtlpReceiver
 from spanmill.signal import Signal
 from spanmill.telemetry.metrics import Metrics
 from spanmill.telemetry.pages import Pages
+from tests.logs import CapturedLog
 
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
 JSON = {"Content-Type": "application/json"}
@@ -133,12 +133,11 @@ async def running(
 ) -> AsyncIterator[Running]:
     """Start a receiver for the protocols that are given; for both when none is."""
     named = {name: body for name, body in (("grpc", grpc), ("http", http)) if body is not None}
-    host, metrics, logs = host or KeepingHost(), Metrics(), structlog.testing.LogCapture()
-    log = structlog.wrap_logger(structlog.PrintLogger(), processors=[logs], wrapper_class=structlog.BoundLogger)
+    host, metrics, log = host or KeepingHost(), Metrics(), CapturedLog()
     settings = Settings(Kind.RECEIVERS, ComponentId("otlp", "test"), log, metrics)
     receiver = OtlpReceiver(configured(named or {"grpc": {}, "http": {}}), settings)
     await receiver.start(host)
     try:
-        yield Running(receiver, host, metrics, logs.entries)
+        yield Running(receiver, host, metrics, log.entries)
     finally:
         await receiver.stop()

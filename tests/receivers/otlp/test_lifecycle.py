@@ -8,7 +8,6 @@ from typing import Any
 import aiohttp
 import grpc
 import pytest
-import structlog
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcSpanExporter
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpSpanExporter
@@ -24,13 +23,14 @@ from spanmill.otlp.messages import SERVICES
 from spanmill.receivers.otlp.config import OtlpReceiverConfig
 from spanmill.receivers.otlp.receiver import OtlpReceiver
 from spanmill.signal import Signal
+from spanmill.telemetry.logs import component_log
 from spanmill.telemetry.metrics import Metrics
 from tests.otlp_samples import traces
 from tests.receivers.otlp.receiving import JSON, PROTOBUF, KeepingHost, KeepingIntake, configured, running
 
 
 def built(config: OtlpReceiverConfig) -> OtlpReceiver:
-    return OtlpReceiver(config, Settings(Kind.RECEIVERS, ComponentId("otlp"), structlog.get_logger(), Metrics()))
+    return OtlpReceiver(config, Settings(Kind.RECEIVERS, ComponentId("otlp"), component_log("test", "test"), Metrics()))
 
 
 @pytest.mark.parametrize("protocol", ["grpc", "http"])

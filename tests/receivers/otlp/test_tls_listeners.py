@@ -10,7 +10,6 @@ from typing import Any
 import aiohttp
 import grpc
 import pytest
-import structlog
 import trustme
 from cryptography import x509
 from pydantic import ValidationError
@@ -21,6 +20,7 @@ from spanmill.names import ComponentId, Kind
 from spanmill.otlp.messages import SERVICES
 from spanmill.receivers.otlp.receiver import OtlpReceiver
 from spanmill.signal import Signal
+from spanmill.telemetry.logs import component_log
 from spanmill.telemetry.metrics import Metrics
 from tests.otlp_samples import traces
 from tests.receivers.otlp.receiving import PROTOBUF, KeepingHost, Running, configured, running
@@ -183,7 +183,7 @@ async def test_a_certificate_that_cannot_be_used_fails_the_start(
     authority: Authority, protocol: str, spoil: Any, message: str
 ) -> None:
     spoil(authority)
-    settings = Settings(Kind.RECEIVERS, ComponentId("otlp"), structlog.get_logger(), Metrics())
+    settings = Settings(Kind.RECEIVERS, ComponentId("otlp"), component_log("test", "test"), Metrics())
     receiver = OtlpReceiver(configured({protocol: authority.tls()}), settings)
     with pytest.raises(StartError, match=message):
         await receiver.start(KeepingHost())
