@@ -31,6 +31,7 @@ TWO_HOURS = [HOUR * 10 + 1, HOUR * 11 + 1]
 """Start times in two partitions, so that a batch is two files."""
 EAGER = Policy(Compaction.model_validate({"min_files": 2, "grace": "0s"}))
 LONG = pytest.mark.torture
+pytestmark = pytest.mark.timeout(600)
 Failure = Callable[[int], BrokenDisk]
 
 FAILURES: dict[str, Failure] = {
