@@ -41,11 +41,15 @@ def _unset(length: int, kind: pa.DataType) -> pa.Array:
     return pa.StructArray.from_arrays(children, fields=list(kind), mask=pa.repeat(True, length))
 
 
-def constant(value: Scalar | Sequence[Scalar], length: int) -> pa.StructArray:
-    """The AnyValue of a Python value, `length` times. A sequence becomes an array of values."""
+def constant(value: Scalar | Sequence[Scalar]) -> pa.StructArray:
+    """The AnyValue of a Python value, an array of length one. A sequence becomes an array of values."""
     records = handler(AnyValue).array_to_record_batch(pa.array([_message(value).SerializeToString()], pa.binary()))
-    one = pa.StructArray.from_arrays(records.columns, fields=list(records.schema))
-    return one.take(pa.array(np.zeros(length, np.int64)))
+    return pa.StructArray.from_arrays(records.columns, fields=list(records.schema))
+
+
+def repeated(value: pa.StructArray, length: int) -> pa.StructArray:
+    """The only element of an array, `length` times."""
+    return value.take(pa.array(np.zeros(length, np.int64)))
 
 
 def _message(value: Scalar | Sequence[Scalar]) -> AnyValue:
@@ -157,6 +161,9 @@ def _lists(like: pa.ListArray, entries: pa.StructArray, offsets: np.ndarray) -> 
 
 def _offsets(lists: pa.ListArray) -> np.ndarray:
     """Where each row's entries begin in `lists.flatten()`, and the end of the last."""
+    if lists.null_count == 0:
+        offsets = lists.offsets.to_numpy()
+        return np.asarray(offsets - offsets[0], dtype=np.int64)
     lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
     return np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
 

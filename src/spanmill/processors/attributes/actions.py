@@ -41,7 +41,8 @@ def _step(action: Action) -> Step:
         case "extract":
             return partial(_extract, key=action.key or "", pattern=without_unnamed_groups(action.pattern or ""))
         case _:
-            return partial(_set, action=action)
+            written = action.value if action.from_attribute is None else action.default_value
+            return partial(_set, action=action, constant=None if written is None else columns.constant(written))
 
 
 def _over_entries(attributes: pa.ListArray, rows: np.ndarray, action: Action, change: Change | None) -> pa.ListArray:
@@ -62,22 +63,21 @@ def _over_entries(attributes: pa.ListArray, rows: np.ndarray, action: Action, ch
     return columns.replace(attributes, chosen, change(attributes.flatten().field("value").filter(pa.array(chosen))))
 
 
-def _set(attributes: pa.ListArray, rows: np.ndarray, action: Action) -> pa.ListArray:
+def _set(attributes: pa.ListArray, rows: np.ndarray, action: Action, constant: pa.StructArray | None) -> pa.ListArray:
+    """Insert, update or upsert. `constant` is `value`, or with `from_attribute` the `default_value`."""
     assert action.key is not None
     if action.action != "upsert":
         there = columns.has(attributes, action.key)
         rows = rows & (there if action.action == "update" else ~there)
     if not rows.any():
         return attributes
-    if action.from_attribute is None:
-        assert action.value is not None
-        return columns.put(attributes, action.key, columns.constant(action.value, len(attributes)), rows)
-    source = columns.get(attributes, action.from_attribute)
-    found = columns.has(attributes, action.from_attribute)
-    if action.default_value is not None:
-        source = pc.if_else(pa.array(found), source, columns.constant(action.default_value, len(attributes)))
-    else:
-        rows = rows & found
+    source = None if constant is None else columns.repeated(constant, len(attributes))
+    if action.from_attribute is not None:
+        found = columns.has(attributes, action.from_attribute)
+        values = columns.get(attributes, action.from_attribute)
+        if source is None:
+            rows = rows & found
+        source = values if source is None else pc.if_else(pa.array(found), values, source)
     return columns.put(attributes, action.key, source, rows)
 
 
