@@ -31,9 +31,9 @@ class Engine:
     reader: Reader
     metrics: Metrics
 
-    async def held(self) -> list[int]:
+    def held(self) -> list[int]:
         """Every span id in the journal, in order."""
-        return [number for _ in range(self.reader.unread) for number in span_ids((await self.reader.next()).batch)]
+        return [number for record in iter(self.reader.read, None) for number in span_ids(record.batch)]
 
 
 class RefuseName:
@@ -79,7 +79,7 @@ def payload(count: int = 1, first: int = 1, name: str = "chat") -> bytes:
 async def test_an_accepted_request_is_in_the_journal_when_it_is_acknowledged() -> None:
     engine = build()
     assert await engine.intake.submit(payload(3), "grpc") == Outcome(3)
-    assert await engine.held() == [1, 2, 3]
+    assert engine.held() == [1, 2, 3]
     assert engine.metrics.value("otelcol_receiver_accepted_spans", transport="grpc") == 3
 
 
@@ -88,7 +88,7 @@ async def test_requests_that_wait_together_become_one_journal_record() -> None:
     outcomes = await asyncio.gather(*(engine.intake.submit(payload(2, first=10 * n + 1), "http") for n in range(20)))
     assert outcomes == [Outcome(2)] * 20
     assert engine.reader.unread < 20
-    assert sorted(await engine.held()) == sorted(n for start in range(20) for n in (10 * start + 1, 10 * start + 2))
+    assert sorted(engine.held()) == sorted(n for start in range(20) for n in (10 * start + 1, 10 * start + 2))
 
 
 async def test_a_batch_takes_no_more_bytes_than_allowed() -> None:
@@ -107,7 +107,7 @@ async def test_a_request_that_does_not_decode_is_found_and_the_others_are_kept()
         return_exceptions=True,
     )
     assert [type(answer) for answer in answers] == [Outcome, Outcome, Rejected, Outcome]
-    assert sorted(await engine.held()) == [1, 2, 3]
+    assert sorted(engine.held()) == [1, 2, 3]
 
 
 async def test_a_request_that_breaks_a_transform_is_rejected_alone() -> None:
@@ -119,7 +119,7 @@ async def test_a_request_that_breaks_a_transform_is_rejected_alone() -> None:
         return_exceptions=True,
     )
     assert [type(answer) for answer in answers] == [Outcome, Outcome, Rejected]
-    assert await engine.held() == [1, 2]
+    assert engine.held() == [1, 2]
 
 
 async def test_spans_with_invalid_ids_are_rejected_one_by_one() -> None:
@@ -135,7 +135,7 @@ async def test_spans_with_invalid_ids_are_rejected_one_by_one() -> None:
     assert (outcome.accepted, outcome.rejected) == (1, 5)
     for text in ("trace_id must be 16 bytes", "trace_id must not be all zero", "span_id must be 8", "parent_span_id"):
         assert text in outcome.reason
-    assert await engine.held() == [6]
+    assert engine.held() == [6]
     assert engine.metrics.value("otelcol_receiver_refused_spans") == 5
 
 

@@ -1,7 +1,6 @@
 """From a journal to an exporter: gather, export, try again, commit. One delivery for each pipeline and exporter."""
 
 import asyncio
-import contextlib
 import random
 from dataclasses import dataclass
 
@@ -61,7 +60,7 @@ class Delivery:
         self._reader: Reader = journal.reader(f"{pipeline}>{node.identity}")
         self._preference = preference
         self._log = log
-        self._draining = asyncio.Event()
+        self._draining = False
         self._task: asyncio.Task[None] | None = None
         item, exporter = pipeline.signal.item, str(node.identity)
         labels = {"exporter": exporter, "data_type": pipeline.signal.value, "pipeline": str(pipeline)}
@@ -83,7 +82,8 @@ class Delivery:
 
     async def drain(self) -> None:
         """Deliver what is held, without waiting for more. Cancel it to give up; `counted.held` is what was left."""
-        self._draining.set()
+        self._draining = True
+        self._reader.wake()
         if self._task is not None and not self._task.done():
             try:
                 await self._task
@@ -121,21 +121,13 @@ class Delivery:
 
     async def _next(self, deadline: float | None) -> Record | None:
         """The next record; None when none comes before the deadline (event loop time), or draining finds no more."""
-        if self._reader.unread:
-            return await self._reader.next()
-        if self._draining.is_set():
-            return None
-        reading = asyncio.ensure_future(self._reader.next())
-        draining = asyncio.ensure_future(self._draining.wait())
-        timeout = None if deadline is None else max(0.0, deadline - asyncio.get_running_loop().time())
         try:
-            done, _ = await asyncio.wait((reading, draining), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-            return reading.result() if reading in done else None
-        finally:
-            for task in (reading, draining):
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+            async with asyncio.timeout_at(deadline):
+                while (record := self._reader.read()) is None and not self._draining:
+                    await self._reader.wait()
+                return record
+        except TimeoutError:
+            return None
 
     async def _deliver(self, records: list[Record]) -> None:
         position = Position(self._journal.identity, records[0].sequence, records[-1].sequence)

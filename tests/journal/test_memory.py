@@ -7,10 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spanmill.errors import Busy
+from spanmill.journal import Reader, Record
 from spanmill.journal.memory import MemoryJournal
 from tests.data import span_ids, spans
 
 MIB = 1024 * 1024
+
+
+async def following(reader: Reader) -> Record:
+    """The next record; waits for it."""
+    while (record := reader.read()) is None:
+        await reader.wait()
+    return record
 
 
 async def test_every_reader_gets_every_record_in_order() -> None:
@@ -19,12 +27,12 @@ async def test_every_reader_gets_every_record_in_order() -> None:
     for number in (1, 2, 3):
         await journal.append(spans(1, first=number))
     for reader in (one, two):
-        assert [span_ids((await reader.next()).batch)[0] for _ in range(3)] == [1, 2, 3]
+        assert [span_ids((await following(reader)).batch)[0] for _ in range(3)] == [1, 2, 3]
 
 
 async def test_a_reader_waits_for_what_is_not_there_yet() -> None:
     journal = MemoryJournal(MIB)
-    waiting = asyncio.create_task(journal.reader("one").next())
+    waiting = asyncio.create_task(following(journal.reader("one")))
     await asyncio.sleep(0)
     assert not waiting.done()
     await journal.append(spans(2))
@@ -34,22 +42,22 @@ async def test_a_reader_waits_for_what_is_not_there_yet() -> None:
 async def test_cancelling_a_wait_skips_nothing() -> None:
     journal = MemoryJournal(MIB)
     reader = journal.reader("one")
-    waiting = asyncio.create_task(reader.next())
+    waiting = asyncio.create_task(following(reader))
     await asyncio.sleep(0)
     waiting.cancel()
     await journal.append(spans(1))
-    assert (await reader.next()).sequence == 1
+    assert (await following(reader)).sequence == 1
 
 
 async def test_records_are_held_until_the_slowest_reader_has_committed_them() -> None:
     journal = MemoryJournal(MIB)
     fast, slow = journal.reader("fast"), journal.reader("slow")
     await journal.append(spans(1))
-    await fast.next()
+    await following(fast)
     fast.commit(1)
     assert journal.held_bytes > 0
     assert slow.held_items == 1
-    await slow.next()
+    await following(slow)
     slow.commit(1)
     assert journal.held_bytes == 0
 
@@ -62,7 +70,7 @@ async def test_a_full_journal_refuses_and_takes_again_when_there_is_room() -> No
     with pytest.raises(Busy, match="allowed") as refused:
         await journal.append(batch)
     assert refused.value.retry_after > 0
-    await reader.next()
+    await following(reader)
     reader.commit(1)
     assert await journal.append(batch) == 2
 
@@ -95,7 +103,7 @@ async def test_rewinding_reads_again_from_what_the_output_does_not_hold() -> Non
     for number in (1, 2, 3):
         await journal.append(spans(1, first=number))
     reader.rewind(2)
-    assert (await reader.next()).sequence == 3
+    assert (await following(reader)).sequence == 3
     assert reader.held_items == 1
 
 
@@ -112,7 +120,7 @@ def test_held_is_what_was_appended_less_what_every_reader_committed(steps: list[
                 assert await journal.append(batch) == appended
             elif step == "read" and reader.unread:
                 read += 1
-                assert (await reader.next()).sequence == read
+                assert (await following(reader)).sequence == read
             elif step == "commit" and read > committed:
                 committed += 1
                 reader.commit(committed)

@@ -25,8 +25,14 @@ class Record:
 class Reader(Protocol):
     """A consumer's place in a journal: how far it has read, and (the cursor) how far it is done for good."""
 
-    async def next(self) -> Record:
-        """The record after the last one read; waits until there is one. Safe to cancel: nothing is skipped."""
+    def read(self) -> Record | None:
+        """The record after the last one read; None when there is none yet."""
+
+    async def wait(self) -> None:
+        """Return when there is something to read, or when `wake` is called."""
+
+    def wake(self) -> None:
+        """End a `wait`: there is something else to look at than records."""
 
     def commit(self, sequence: int) -> None:
         """Everything up to `sequence` is done for good: the journal may forget it."""

@@ -81,32 +81,35 @@ class MemoryReader:
 
     def __init__(self, journal: MemoryJournal) -> None:
         self._journal = journal
-        self._appended = asyncio.Event()
-        self.read = journal.last
+        self._woken = asyncio.Event()
+        self._read = journal.last
         self.committed = journal.last
 
-    def wake(self) -> None:
-        """A record was appended."""
-        self._appended.set()
-
-    async def next(self) -> Record:
-        while (record := self._journal.record(self.read + 1)) is None:
-            self._appended.clear()
-            await self._appended.wait()
-        self.read = record.sequence
+    def read(self) -> Record | None:
+        record = self._journal.record(self._read + 1)
+        if record is not None:
+            self._read = record.sequence
         return record
+
+    async def wait(self) -> None:
+        self._woken.clear()
+        if not self.unread:
+            await self._woken.wait()
+
+    def wake(self) -> None:
+        self._woken.set()
 
     def commit(self, sequence: int) -> None:
         self.committed = max(self.committed, sequence)
         self._journal.forget_committed()
 
     def rewind(self, sequence: int) -> None:
-        self.read = sequence
+        self._read = sequence
         self.commit(sequence)
 
     @property
     def unread(self) -> int:
-        return self._journal.last - self.read
+        return self._journal.last - self._read
 
     @property
     def held_bytes(self) -> int:
