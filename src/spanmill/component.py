@@ -110,7 +110,7 @@ class BatchPreference:
     """Gather no further once there are as many; 0 is no limit. A single record may hold more."""
     min_bytes: int = 0
     """The same in bytes of Arrow data."""
-    max_bytes: int = 64 * 1024 * 1024
+    max_bytes: int = 32 * 1024 * 1024
     """Gather no further once there are as many bytes."""
     max_age_seconds: float = 0.0
     """Hand over no later than this after the first item was journalled, however few they are."""
