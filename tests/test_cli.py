@@ -33,7 +33,7 @@ def test_without_arguments_it_explains_itself() -> None:
         assert word in result.stdout
 
 
-def test_version() -> None:
+def test_the_version_is_printed() -> None:
     assert spanmill("--version").stdout == f"spanmill {__version__}\n"
 
 
