@@ -21,3 +21,10 @@ class Compaction(Model):
     """Size that files are put together to, in MiB."""
     grace: Duration = 600.0
     """How long files that were put together stay, for queries under way."""
+
+
+class CatalogueCompaction(Compaction):
+    """The same for a database: a connection that somebody keeps open goes on needing the files it was opened on."""
+
+    grace: Duration = 3600.0
+    """How long files that were put together stay. A connection that is older may have to be opened again."""

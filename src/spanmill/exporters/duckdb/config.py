@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field, field_validator
 
 from spanmill.config.base import Model
-from spanmill.config.storage import Compaction
+from spanmill.config.storage import CatalogueCompaction
 from spanmill.config.values import Duration, invalid
 
 _LONGEST_AGE_SECONDS = 10.0
@@ -20,7 +20,7 @@ class DuckdbExporterConfig(Model):
     """The database to open with DuckDB; its directory is made if it is not there."""
     max_age: Duration = 5.0
     """Rows can be queried after so long at most; no more than 10s."""
-    compaction: Compaction = Compaction()
+    compaction: CatalogueCompaction = CatalogueCompaction()
     """How small files are put together."""
     retention: Duration = 0.0
     """Delete rows older than this; 0: keep for ever."""
