@@ -18,7 +18,7 @@ from spanmill.storage.exporter import StoreWriter
 from spanmill.storage.parquet_file import FileOptions
 from spanmill.storage.upkeep import Clock, Policy, SystemClock, Upkeep, UpkeepReport
 
-_MOST_BYTES = 64 << 20
+_MOST_BYTES = 32 << 20
 """A file of the tail holds no more Arrow data; at full speed it is written before `max_age`."""
 
 
@@ -28,7 +28,7 @@ class DuckdbExporter:
     def __init__(
         self, config: DuckdbExporterConfig, settings: Settings, *, disk: Disk | None = None, clock: Clock | None = None
     ) -> None:
-        self._preference = BatchPreference(min_bytes=_MOST_BYTES, max_age_seconds=config.max_age)
+        self._preference = BatchPreference(min_bytes=_MOST_BYTES, max_bytes=_MOST_BYTES, max_age_seconds=config.max_age)
         self._options = FileOptions()
         self._name = f"{settings.kind.singular} {settings.id}"
         clock, disk = clock or SystemClock(), disk or Disk()

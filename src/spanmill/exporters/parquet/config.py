@@ -19,8 +19,10 @@ class ParquetExporterConfig(Model):
 
     directory: Annotated[str, Field(min_length=1)]
     """The directory that holds `spans/`, `metrics/` and `logs/`; made if it is not there."""
-    target_size_mib: Positive = 128
-    """Write a file as soon as so much is gathered, in MiB of columns in memory."""
+    target_size_mib: Positive = 32
+    """Write a file as soon as so much is gathered, in MiB of columns in memory: a tenth of it or so on disk.
+
+    Writing takes two to three times as much memory for a moment. Compaction makes larger files of these."""
     max_age: Duration = 60.0
     """Write a file when its first row has waited so long. What is not written yet cannot be queried."""
     compression: FileCompression = "zstd"

@@ -21,7 +21,8 @@ class ParquetExporter:
     def __init__(
         self, config: ParquetExporterConfig, settings: Settings, *, disk: Disk | None = None, clock: Clock | None = None
     ) -> None:
-        self._preference = BatchPreference(min_bytes=config.target_size_mib << 20, max_age_seconds=config.max_age)
+        size = config.target_size_mib << 20
+        self._preference = BatchPreference(min_bytes=size, max_bytes=size, max_age_seconds=config.max_age)
         self._options = FileOptions(config.compression, config.compression_level, config.row_group_rows)
         self._policy = Policy(config.compaction, config.retention)
         self._clock = clock or SystemClock()
