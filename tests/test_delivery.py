@@ -9,6 +9,7 @@ from spanmill.component import BatchPreference, Host, Position
 from spanmill.config.blocks import RetryOnFailure
 from spanmill.delivery import Delivery, ExporterNode
 from spanmill.errors import Busy, Rejected
+from spanmill.journal import Record
 from spanmill.journal.memory import MemoryJournal
 from spanmill.names import ComponentId, PipelineId
 from spanmill.signal import Signal
@@ -62,6 +63,7 @@ async def delivering(
 ) -> AsyncIterator[tuple[MemoryJournal, Delivery, Metrics]]:
     journal, metrics = journal or MemoryJournal(1 << 20), Metrics()
     node = ExporterNode(ComponentId("record"), exporter, retry)
+    faults: list[BaseException] = []
     delivery = Delivery(
         PipelineId(Signal.TRACES),
         journal,
@@ -69,12 +71,14 @@ async def delivering(
         exporter.wanted,
         metrics=metrics,
         log=component_log("exporter", "record"),
+        fatal=faults.append,
     )
     await delivery.start()
     try:
         yield journal, delivery, metrics
     finally:
         await delivery.drain()
+    assert faults == []
 
 
 async def test_without_a_preference_whatever_is_there_is_handed_over_at_once() -> None:
@@ -207,3 +211,22 @@ async def test_an_exporter_whose_output_holds_records_is_not_handed_them_again()
         await journal.append(spans(1, first=number))
     async with delivering(exporter, journal=journal):
         await exporter.until(lambda: exporter.batches == [[3]])
+
+
+async def test_a_delivery_that_dies_is_reported_as_fatal() -> None:
+    class BrokenJournal(MemoryJournal):
+        def record(self, sequence: int) -> Record | None:
+            raise LookupError("the journal is broken")
+
+    reported: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
+    delivery = Delivery(
+        PipelineId(Signal.TRACES),
+        BrokenJournal(1 << 20),
+        ExporterNode(ComponentId("record"), RecordingExporter(), QUICK),
+        BatchPreference(),
+        metrics=Metrics(),
+        log=component_log("exporter", "record"),
+        fatal=reported.set_result,
+    )
+    await delivery.start()
+    assert "the journal is broken" in str(await reported)

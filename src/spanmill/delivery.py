@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from spanmill.batch import Batch
@@ -52,6 +53,7 @@ class Delivery:
         *,
         metrics: Metrics,
         log: Log,
+        fatal: Callable[[BaseException], None],
     ) -> None:
         self.pipeline = pipeline
         self.node = node
@@ -60,6 +62,7 @@ class Delivery:
         self._reader: Reader = journal.reader(f"{pipeline}>{node.identity}")
         self._preference = preference
         self._log = log
+        self._fatal = fatal
         self._draining = False
         self._task: asyncio.Task[None] | None = None
         item, exporter = pipeline.signal.item, str(node.identity)
@@ -79,6 +82,7 @@ class Delivery:
         if done is not None:
             self._reader.rewind(done)
         self._task = asyncio.create_task(self._run(), name=f"delivery {self.pipeline} {self.node.identity}")
+        self._task.add_done_callback(self._ended)
 
     async def drain(self) -> None:
         """Deliver what is held, without waiting for more. Cancel it to give up; `counted.held` is what was left."""
@@ -89,6 +93,11 @@ class Delivery:
                 await self._task
             finally:
                 self.counted.held = self._reader.held_items
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A delivery that dies must not go unnoticed: its journal would fill up and nothing say why."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._fatal(error)
 
     async def _run(self) -> None:
         while records := await self._gather():

@@ -122,7 +122,9 @@ class Graph:
                 preference = _preference(node.exporter.preference(identity.signal), pipeline.preference)
                 log = component_log("exporter", str(exporter))
                 deliveries.append(
-                    Delivery(identity, pipeline.journal, node, preference, metrics=self._metrics, log=log)
+                    Delivery(
+                        identity, pipeline.journal, node, preference, metrics=self._metrics, log=log, fatal=self._fatal
+                    )
                 )
         return deliveries
 
