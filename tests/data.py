@@ -5,6 +5,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from spanmill.batch import Batch
+from spanmill.journal.memory import MemoryJournal
 from spanmill.otlp.codec import decode
 from spanmill.signal import Signal
 
@@ -54,3 +55,8 @@ def spans(count: int = 1, first: int = 1) -> Batch:
 def span_ids(batch: Batch) -> list[int]:
     """The ids that `traces` gave, as numbers."""
     return [int(text, 16) for text in batch.column("span_id").to_pylist()]
+
+
+def packed_size(batch: Batch) -> int:
+    """The bytes that a batch counts for in a journal in memory."""
+    return MemoryJournal(0).pack(batch).size

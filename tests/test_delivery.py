@@ -15,7 +15,7 @@ from spanmill.names import ComponentId, PipelineId
 from spanmill.signal import Signal
 from spanmill.telemetry.logs import component_log
 from spanmill.telemetry.metrics import Metrics
-from tests.data import span_ids, spans
+from tests.data import packed_size, span_ids, spans
 
 QUICK = RetryOnFailure.model_validate({"initial_interval": "1ms", "max_interval": "2ms", "max_elapsed_time": 0})
 
@@ -84,7 +84,7 @@ async def delivering(
 async def test_without_a_preference_whatever_is_there_is_handed_over_at_once() -> None:
     exporter = RecordingExporter()
     async with delivering(exporter) as (journal, _, _):
-        await journal.append(spans(2))
+        await journal.append(journal.pack(spans(2)))
         await exporter.until(lambda: exporter.batches == [[1, 2]])
         assert journal.held_bytes == 0
 
@@ -93,10 +93,10 @@ async def test_records_are_gathered_until_there_are_enough_items() -> None:
     exporter = RecordingExporter(BatchPreference(min_items=4, max_age_seconds=60))
     async with delivering(exporter) as (journal, _, _):
         for number in (1, 2, 3):
-            await journal.append(spans(1, first=number))
+            await journal.append(journal.pack(spans(1, first=number)))
         await asyncio.sleep(0)
         assert exporter.batches == []
-        await journal.append(spans(1, first=4))
+        await journal.append(journal.pack(spans(1, first=4)))
         await exporter.until(lambda: exporter.batches == [[1, 2, 3, 4]])
         assert exporter.positions == [Position(journal.identity, 1, 4)]
 
@@ -104,24 +104,24 @@ async def test_records_are_gathered_until_there_are_enough_items() -> None:
 async def test_few_items_are_handed_over_when_they_are_old_enough() -> None:
     exporter = RecordingExporter(BatchPreference(min_items=1000, max_age_seconds=0.01))
     async with delivering(exporter) as (journal, _, _):
-        await journal.append(spans(1))
+        await journal.append(journal.pack(spans(1)))
         await exporter.until(lambda: exporter.batches == [[1]])
 
 
 async def test_a_journal_that_fills_up_hands_over_early() -> None:
     exporter = RecordingExporter(BatchPreference(min_items=10_000, max_age_seconds=3600))
-    small = MemoryJournal(spans(10).nbytes * 3)
+    small = MemoryJournal(packed_size(spans(10)) * 3)
     async with delivering(exporter, journal=small) as (journal, _, _):
-        await journal.append(spans(10))
-        await journal.append(spans(10, first=11))
+        await journal.append(journal.pack(spans(10)))
+        await journal.append(journal.pack(spans(10, first=11)))
         await exporter.until(lambda: len(exporter.batches) == 1)
 
 
 async def test_draining_hands_over_what_is_there_and_ends() -> None:
     exporter = RecordingExporter(BatchPreference(min_items=1000, max_age_seconds=3600))
     async with delivering(exporter) as (journal, delivery, _):
-        await journal.append(spans(1))
-        await journal.append(spans(1, first=2))
+        await journal.append(journal.pack(spans(1)))
+        await journal.append(journal.pack(spans(1, first=2)))
         await delivery.drain()
         assert [number for batch in exporter.batches for number in batch] == [1, 2]
         assert (delivery.counted.sent, delivery.counted.held) == (2, 0)
@@ -131,7 +131,7 @@ async def test_a_busy_exporter_is_tried_again_and_nothing_is_committed_before() 
     exporter = RecordingExporter()
     exporter.failures = [Busy("no", 0.0), Busy("still no", 0.0)]
     async with delivering(exporter) as (journal, delivery, metrics):
-        await journal.append(spans(3))
+        await journal.append(journal.pack(spans(3)))
         assert journal.held_bytes > 0
         await exporter.until(lambda: exporter.batches == [[1, 2, 3]])
         assert exporter.attempts == 3
@@ -144,10 +144,10 @@ async def test_what_an_exporter_rejects_is_given_up_counted_and_the_next_goes_th
     exporter = RecordingExporter()
     exporter.failures = [Rejected("unreadable")]
     async with delivering(exporter) as (journal, delivery, metrics):
-        await journal.append(spans(3))
+        await journal.append(journal.pack(spans(3)))
         while not metrics.value("otelcol_exporter_send_failed_spans"):
             await asyncio.sleep(0)
-        await journal.append(spans(1, first=9))
+        await journal.append(journal.pack(spans(1, first=9)))
         await exporter.until(lambda: exporter.batches == [[9]])
         await delivery.drain()
         assert (delivery.counted.sent, delivery.counted.failed) == (1, 3)
@@ -157,10 +157,10 @@ async def test_a_defect_in_an_exporter_costs_its_batch_and_not_the_delivery() ->
     exporter = RecordingExporter()
     exporter.failures = [ZeroDivisionError("oops")]
     async with delivering(exporter) as (journal, _, metrics):
-        await journal.append(spans(2))
+        await journal.append(journal.pack(spans(2)))
         while not metrics.value("otelcol_exporter_send_failed_spans"):
             await asyncio.sleep(0)
-        await journal.append(spans(1, first=7))
+        await journal.append(journal.pack(spans(1, first=7)))
         await exporter.until(lambda: exporter.batches == [[7]])
 
 
@@ -171,7 +171,7 @@ async def test_after_max_elapsed_time_a_batch_is_given_up() -> None:
         {"initial_interval": "1ms", "max_interval": "2ms", "max_elapsed_time": "10ms"}
     )
     async with delivering(exporter, retry) as (journal, delivery, metrics):
-        await journal.append(spans(2))
+        await journal.append(journal.pack(spans(2)))
         while not metrics.value("otelcol_exporter_send_failed_spans"):
             await asyncio.sleep(0.001)
         assert delivery.counted.failed == 2
@@ -182,7 +182,7 @@ async def test_without_retry_a_busy_answer_gives_the_batch_up() -> None:
     exporter = RecordingExporter()
     exporter.failures = [Busy("down", 0.0)]
     async with delivering(exporter, RetryOnFailure(enabled=False)) as (journal, delivery, metrics):
-        await journal.append(spans(2))
+        await journal.append(journal.pack(spans(2)))
         while not metrics.value("otelcol_exporter_send_failed_spans"):
             await asyncio.sleep(0)
         assert delivery.counted.failed == 2
@@ -192,7 +192,7 @@ async def test_giving_up_a_drain_says_how_many_items_were_left() -> None:
     exporter = RecordingExporter()
     exporter.failures = [Busy("down", 30.0)]
     async with delivering(exporter) as (journal, delivery, _):
-        await journal.append(spans(5))
+        await journal.append(journal.pack(spans(5)))
         while not exporter.attempts:
             await asyncio.sleep(0)
         draining = asyncio.create_task(delivery.drain())
@@ -208,7 +208,7 @@ async def test_an_exporter_whose_output_holds_records_is_not_handed_them_again()
     journal = MemoryJournal(1 << 20)
     journal.reader("traces>record")
     for number in (1, 2, 3):
-        await journal.append(spans(1, first=number))
+        await journal.append(journal.pack(spans(1, first=number)))
     async with delivering(exporter, journal=journal):
         await exporter.until(lambda: exporter.batches == [[3]])
 

@@ -17,7 +17,7 @@ from spanmill.pipeline import MeasuredTransform, Pipeline
 from spanmill.signal import Signal
 from spanmill.telemetry.logs import component_log
 from spanmill.telemetry.metrics import Metrics
-from tests.data import span_ids, traces
+from tests.data import packed_size, span_ids, spans, traces
 
 TRACES = PipelineId(Signal.TRACES)
 
@@ -33,7 +33,7 @@ class Engine:
 
     def held(self) -> list[int]:
         """Every span id in the journal, in order."""
-        return [number for record in iter(self.reader.read, None) for number in span_ids(record.batch)]
+        return [number for record in iter(self.reader.read, None) for number in span_ids(record.load())]
 
 
 class RefuseName:
@@ -176,7 +176,7 @@ async def test_a_full_journal_refuses_before_decoding_and_says_which_pipeline() 
 
 async def test_nothing_is_appended_anywhere_when_one_journal_is_full() -> None:
     metrics = Metrics()
-    roomy, full = MemoryJournal(1 << 20), MemoryJournal(3_000)
+    roomy, full = MemoryJournal(1 << 20), MemoryJournal(packed_size(spans(1)) * 2)
     readers = roomy.reader("test"), full.reader("test")
     intake = SignalIntake(
         ComponentId("otlp"), Signal.TRACES,

@@ -69,19 +69,41 @@ class Batch:
         return Batch(parts[0].signal, concat_records([part.records for part in parts]))
 
 
+def serialize(batch: Batch) -> pa.Buffer:
+    """The rows as an Arrow IPC stream."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.records.schema) as writer:
+        writer.write_batch(batch.records)
+    return sink.getvalue()
+
+
+def deserialize(signal: Signal, stream: pa.Buffer) -> Batch:
+    """What `serialize` was given; its columns stand on `stream`."""
+    return Batch(signal, pa.ipc.open_stream(stream).read_next_batch())
+
+
 def concat_records(parts: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
-    """Rows of all parts under the first part's schema; columns that a part lacks are null.
+    """Rows of all parts; columns that a part lacks are null.
 
     Dictionaries are appended and their indices shifted: Arrow cannot unify dictionaries of structs.
     """
-    names = list(dict.fromkeys(name for part in parts for name in part.schema.names))
-    fields = {name: next(p.schema.field(name) for p in parts if name in p.schema.names) for name in names}
+    fields: dict[str, pa.Field] = {}
+    held: list[dict[str, pa.Array]] = []
+    for part in parts:
+        schema = part.schema
+        names = schema.names
+        held.append(dict(zip(names, part.columns, strict=True)))
+        if not fields.keys() >= set(names):
+            fields |= {name: schema.field(name) for name in names if name not in fields}
     columns = []
-    for name in names:
-        kind = fields[name].type
-        held = [p.column(name) if name in p.schema.names else pa.nulls(p.num_rows, kind) for p in parts]
-        columns.append(_concat_dictionaries(held) if pa.types.is_dictionary(kind) else pa.concat_arrays(held))
-    return pa.RecordBatch.from_arrays(columns, schema=pa.schema([fields[name] for name in names]))
+    for name, kind in fields.items():
+        chunks = [
+            columns_of[name] if name in columns_of else pa.nulls(part.num_rows, kind.type)
+            for columns_of, part in zip(held, parts, strict=True)
+        ]
+        join = _concat_dictionaries if pa.types.is_dictionary(kind.type) else pa.concat_arrays
+        columns.append(join(chunks))
+    return pa.RecordBatch.from_arrays(columns, schema=pa.schema(list(fields.values())))
 
 
 def _concat_dictionaries(parts: Sequence[pa.DictionaryArray]) -> pa.DictionaryArray:

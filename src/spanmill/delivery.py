@@ -108,14 +108,14 @@ class Delivery:
         first = await self._next(None)
         if first is None:
             return []
-        records, items, size = [first], len(first.batch), first.size
+        records, items, size = [first], first.items, first.size
         wanted = self._preference
         while not self._enough(items, size):
             record = await self._next(first.appended + wanted.max_age_seconds)
             if record is None:
                 break
             records.append(record)
-            items, size = items + len(record.batch), size + record.size
+            items, size = items + record.items, size + record.size
         return records
 
     def _enough(self, items: int, size: int) -> bool:
@@ -140,11 +140,7 @@ class Delivery:
 
     async def _deliver(self, records: list[Record]) -> None:
         position = Position(self._journal.identity, records[0].sequence, records[-1].sequence)
-        batch = (
-            await asyncio.to_thread(Batch.concat, [record.batch for record in records])
-            if len(records) > 1
-            else records[0].batch
-        )
+        batch = records[0].load() if len(records) == 1 else await asyncio.to_thread(_together, records)
         self._send_size.observe(len(batch))
         try:
             await self._export(batch, position)
@@ -205,3 +201,7 @@ class Delivery:
         if reason != node.failure:
             self._log.warning("an export failed and is tried again", pipeline=str(self.pipeline), reason=reason)
         node.failure = reason
+
+
+def _together(records: list[Record]) -> Batch:
+    return Batch.concat(record.load() for record in records)

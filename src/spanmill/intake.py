@@ -17,16 +17,14 @@ import pyarrow.compute as pc
 from spanmill.batch import Batch
 from spanmill.component import Outcome
 from spanmill.errors import Busy, Rejected
+from spanmill.journal import Journal, Packed
 from spanmill.names import ComponentId
 from spanmill.otlp.codec import decode
 from spanmill.otlp.validate import invalid_rows
-from spanmill.pipeline import Deposit, Pipeline
+from spanmill.pipeline import Pipeline
 from spanmill.signal import Signal
 from spanmill.telemetry.logs import Log
 from spanmill.telemetry.metrics import Counter, Metrics
-
-_INLINE_BYTES = 16 * 1024
-"""Requests of so few bytes together are worked on in about a millisecond: a change of thread would cost more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,7 @@ class _Waiting:
 class _Worked:
     """What came of a batch of requests: deposits for the journals, and an outcome for each request."""
 
-    deposits: list[Deposit]
+    deposits: list[tuple[Journal, Packed]]
     outcomes: list[Outcome]
 
 
@@ -119,8 +117,6 @@ class SignalIntake:
         self._batch_duration.observe(asyncio.get_running_loop().time() - started)
 
     async def _process(self, payloads: list[bytes]) -> _Worked:
-        if sum(map(len, payloads)) <= _INLINE_BYTES:
-            return self._transform(payloads)
         return await asyncio.get_running_loop().run_in_executor(self._executor, self._transform, payloads)
 
     def _transform(self, payloads: list[bytes]) -> _Worked:
@@ -138,17 +134,15 @@ class SignalIntake:
             for total, bad in zip(received, rejected, strict=True)
         ]
         batch = Batch(self._signal, records)
-        deposits = (
-            [deposit for pipeline in self._pipelines for deposit in pipeline.process(batch)] if len(batch) else []
-        )
-        return _Worked(deposits, outcomes)
+        deposits = [deposit for pipeline in self._pipelines for deposit in pipeline.process(batch)]
+        return _Worked([(journal, journal.pack(kept)) for journal, kept in deposits], outcomes)
 
-    async def _deposit(self, deposits: list[Deposit]) -> None:
+    async def _deposit(self, deposits: list[tuple[Journal, Packed]]) -> None:
         """Append to every journal; to none when one of them is full, so that a resent request is not stored twice."""
-        for journal, batch in deposits:
-            journal.reserve(batch.nbytes)
-        for journal, batch in deposits:
-            await journal.append(batch)
+        for journal, packed in deposits:
+            journal.reserve(packed.size)
+        for journal, packed in deposits:
+            await journal.append(packed)
 
     def _succeed(self, requests: list[_Waiting], outcomes: list[Outcome]) -> None:
         for request, outcome in zip(requests, outcomes, strict=True):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from spanmill.errors import Busy
 from spanmill.journal import Reader, Record
 from spanmill.journal.memory import MemoryJournal
-from tests.data import span_ids, spans
+from tests.data import packed_size, span_ids, spans
 
 MIB = 1024 * 1024
 
@@ -25,9 +25,9 @@ async def test_every_reader_gets_every_record_in_order() -> None:
     journal = MemoryJournal(MIB)
     one, two = journal.reader("one"), journal.reader("two")
     for number in (1, 2, 3):
-        await journal.append(spans(1, first=number))
+        await journal.append(journal.pack(spans(1, first=number)))
     for reader in (one, two):
-        assert [span_ids((await following(reader)).batch)[0] for _ in range(3)] == [1, 2, 3]
+        assert [span_ids((await following(reader)).load())[0] for _ in range(3)] == [1, 2, 3]
 
 
 async def test_a_reader_waits_for_what_is_not_there_yet() -> None:
@@ -35,8 +35,8 @@ async def test_a_reader_waits_for_what_is_not_there_yet() -> None:
     waiting = asyncio.create_task(following(journal.reader("one")))
     await asyncio.sleep(0)
     assert not waiting.done()
-    await journal.append(spans(2))
-    assert len((await waiting).batch) == 2
+    await journal.append(journal.pack(spans(2)))
+    assert len((await waiting).load()) == 2
 
 
 async def test_cancelling_a_wait_skips_nothing() -> None:
@@ -45,14 +45,14 @@ async def test_cancelling_a_wait_skips_nothing() -> None:
     waiting = asyncio.create_task(following(reader))
     await asyncio.sleep(0)
     waiting.cancel()
-    await journal.append(spans(1))
+    await journal.append(journal.pack(spans(1)))
     assert (await following(reader)).sequence == 1
 
 
 async def test_records_are_held_until_the_slowest_reader_has_committed_them() -> None:
     journal = MemoryJournal(MIB)
     fast, slow = journal.reader("fast"), journal.reader("slow")
-    await journal.append(spans(1))
+    await journal.append(journal.pack(spans(1)))
     await following(fast)
     fast.commit(1)
     assert journal.held_bytes > 0
@@ -64,44 +64,44 @@ async def test_records_are_held_until_the_slowest_reader_has_committed_them() ->
 
 async def test_a_full_journal_refuses_and_takes_again_when_there_is_room() -> None:
     batch = spans(10)
-    journal = MemoryJournal(int(batch.nbytes * 1.5))
+    journal = MemoryJournal(int(packed_size(batch) * 1.5))
     reader = journal.reader("one")
-    await journal.append(batch)
+    await journal.append(journal.pack(batch))
     with pytest.raises(Busy, match="allowed") as refused:
-        await journal.append(batch)
+        await journal.append(journal.pack(batch))
     assert refused.value.retry_after > 0
     await following(reader)
     reader.commit(1)
-    assert await journal.append(batch) == 2
+    assert await journal.append(journal.pack(batch)) == 2
 
 
 async def test_after_turning_a_batch_away_nothing_is_taken_until_there_is_room_for_it() -> None:
-    small, large = spans(1), spans(50)
-    journal = MemoryJournal(int(large.nbytes * 1.2))
+    small, large = spans(1), spans(500)
+    journal = MemoryJournal(int(packed_size(large) * 1.2))
     reader = journal.reader("one")
     for _ in range(2):
-        await journal.append(small)
-    await journal.append(spans(10))
+        await journal.append(journal.pack(small))
+    await journal.append(journal.pack(spans(10)))
     with pytest.raises(Busy):
-        journal.reserve(large.nbytes)
+        journal.reserve(packed_size(large))
     with pytest.raises(Busy):
         journal.reserve(0)
     reader.commit(3)
     journal.reserve(0)
-    assert await journal.append(large) == 4
+    assert await journal.append(journal.pack(large)) == 4
 
 
 async def test_a_batch_larger_than_the_journal_passes_when_the_journal_is_empty() -> None:
     journal = MemoryJournal(10)
     journal.reader("one")
-    assert await journal.append(spans(3)) == 1
+    assert await journal.append(journal.pack(spans(3))) == 1
 
 
 async def test_rewinding_reads_again_from_what_the_output_does_not_hold() -> None:
     journal = MemoryJournal(MIB)
     reader = journal.reader("one")
     for number in (1, 2, 3):
-        await journal.append(spans(1, first=number))
+        await journal.append(journal.pack(spans(1, first=number)))
     reader.rewind(2)
     assert (await following(reader)).sequence == 3
     assert reader.held_items == 1
@@ -117,7 +117,7 @@ def test_held_is_what_was_appended_less_what_every_reader_committed(steps: list[
         for step in steps:
             if step == "append":
                 appended += 1
-                assert await journal.append(batch) == appended
+                assert await journal.append(journal.pack(batch)) == appended
             elif step == "read" and reader.unread:
                 read += 1
                 assert (await following(reader)).sequence == read
@@ -126,6 +126,6 @@ def test_held_is_what_was_appended_less_what_every_reader_committed(steps: list[
                 reader.commit(committed)
             assert reader.unread == appended - read
             assert reader.held_items == 2 * (appended - committed)
-            assert journal.held_bytes == batch.nbytes * (appended - committed) == reader.held_bytes
+            assert journal.held_bytes == packed_size(batch) * (appended - committed) == reader.held_bytes
 
     asyncio.run(check())

@@ -3,10 +3,23 @@
 This is the face; `memory` keeps it in memory. Returning from `append` is what lets a receiver acknowledge.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from spanmill.batch import Batch
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A batch in the form in which a journal keeps it."""
+
+    items: int
+    """Rows of the batch."""
+    size: int
+    """Bytes it counts for."""
+    load: Callable[[], Batch]
+    """Gives the batch; may be called in any thread, more than once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,11 +28,21 @@ class Record:
 
     sequence: int
     """Ascending by one from 1."""
-    batch: Batch
-    size: int
-    """Bytes it counts for."""
     appended: float
     """When, in seconds of the event loop's clock."""
+    packed: Packed
+
+    @property
+    def items(self) -> int:
+        return self.packed.items
+
+    @property
+    def size(self) -> int:
+        return self.packed.size
+
+    def load(self) -> Batch:
+        """The batch; any thread."""
+        return self.packed.load()
 
 
 class Reader(Protocol):
@@ -54,7 +77,7 @@ class Reader(Protocol):
 
 
 class Journal(Protocol):
-    """An ordered, bounded store of batches. All methods are called on the event loop."""
+    """An ordered, bounded store of batches. All methods but `pack` are called on the event loop."""
 
     identity: str
     """Names the journal for as long as its records live; part of every `Position`."""
@@ -64,14 +87,17 @@ class Journal(Protocol):
     def held_bytes(self) -> int:
         """Bytes of the records that some consumer has not committed."""
 
+    def pack(self, batch: Batch) -> Packed:
+        """The batch as this journal will keep it. Work for a thread: it may encode and compress."""
+
     def reserve(self, size: int) -> None:
         """Make sure that `size` bytes can be appended. Raises `Busy` when they cannot; holds nothing by itself."""
 
-    async def append(self, batch: Batch) -> int:
+    async def append(self, packed: Packed) -> int:
         """Take the batch; its sequence. Returning means it will survive what this journal survives. Raises `Busy`."""
 
     def reader(self, consumer: str) -> Reader:
         """The consumer's place; the same name always gets the same place. Ask before the first append."""
 
 
-__all__ = ["Journal", "Reader", "Record"]
+__all__ = ["Journal", "Packed", "Reader", "Record"]
