@@ -1,6 +1,7 @@
 """The daemon as one sequence: build, start, wait, drain, exit code."""
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -84,6 +85,8 @@ class Daemon:
                 self._log.error(str(error))
                 await self.graph.stop(grace_seconds=1.0)
                 return ExitCode.START
+            gc.freeze()
+            gc.enable()
             await self._ended.wait()
             return await self._drain()
         finally:
