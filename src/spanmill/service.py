@@ -6,13 +6,12 @@ import os
 import signal
 import sys
 
-import pyarrow as pa
-
 from spanmill import __version__
 from spanmill.config.models import Configuration
 from spanmill.errors import StartError
 from spanmill.exit_codes import ExitCode
 from spanmill.graph import Graph, Report
+from spanmill.memory import tune_allocation
 from spanmill.telemetry.logs import Log, component_log, configure_logs
 from spanmill.telemetry.metrics import Metrics
 from spanmill.telemetry.page import OwnPage, own_resource
@@ -34,20 +33,11 @@ def run(configuration: Configuration) -> int:
         sys.stderr.write(f"{error}\n")
         return ExitCode.START
     try:
-        _choose_memory_pool()
+        tune_allocation()
         with asyncio.Runner(loop_factory=_event_loop) as runner:
             return runner.run(Daemon(configuration).run())
     finally:
         logs.close()
-
-
-def _choose_memory_pool() -> None:
-    """Arrow's own choice (mimalloc) gives large buffers back at once and faults them in again: 2 us of every span.
-
-    `ARROW_DEFAULT_MEMORY_POOL`, Arrow's variable, still decides when it is set.
-    """
-    if "ARROW_DEFAULT_MEMORY_POOL" not in os.environ:
-        pa.set_memory_pool(pa.system_memory_pool())
 
 
 def _event_loop() -> asyncio.AbstractEventLoop:

@@ -1,0 +1,35 @@
+"""How the process takes memory from the operating system: once for all, at its start."""
+
+import ctypes
+import os
+import sys
+
+import pyarrow as pa
+
+_MIB = 1024 * 1024
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -2, -3, -8
+"""Parameters of glibc's `mallopt`."""
+
+
+def tune_allocation() -> None:
+    """Keep freed memory for the next batch, in one heap, for Arrow and the codec alike.
+
+    Batches are tens of megabytes that live for a second. By default Arrow's allocator and glibc's give such blocks back
+    at once and fault them in again, page by page, which costs as much as the work on them; and each thread has a heap
+    of its own, so that the peak is that of all threads. Where the environment says otherwise (`MALLOC_...`,
+    `ARROW_DEFAULT_MEMORY_POOL`), it is left to decide.
+    """
+    if "ARROW_DEFAULT_MEMORY_POOL" not in os.environ:
+        pa.set_memory_pool(pa.system_memory_pool())
+    if sys.platform == "linux" and not any(name.startswith("MALLOC_") for name in os.environ):
+        _mallopt(
+            {_M_ARENA_MAX: 1, _M_MMAP_THRESHOLD: 1024 * _MIB, _M_TRIM_THRESHOLD: 128 * _MIB, _M_TOP_PAD: 16 * _MIB}
+        )
+
+
+def _mallopt(settings: dict[int, int]) -> None:
+    """Nothing happens where the C library is not glibc."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        for parameter, value in settings.items():
+            mallopt(parameter, value)
