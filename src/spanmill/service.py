@@ -37,6 +37,7 @@ def run(configuration: Configuration) -> int:
         with asyncio.Runner(loop_factory=_event_loop) as runner:
             return runner.run(Daemon(configuration).run())
     finally:
+        gc.unfreeze()  # so that the interpreter can take everything down at its end
         logs.close()
 
 

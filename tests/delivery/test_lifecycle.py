@@ -63,6 +63,18 @@ def test_the_daemon_reports_at_the_end_what_it_delivered(collector: Collector, p
     assert (fields["failed"], fields["lost"]) == (0, 0)
 
 
+def test_the_last_word_is_that_it_has_stopped(tmp_path: Path, ports: dict[str, int]) -> None:
+    """Libraries must not complain while the interpreter takes them down; DuckDB's bindings would, of leaks."""
+    exporters = {"parquet": {"directory": str(tmp_path / "parquet")}, "duckdb": {"path": str(tmp_path / "x.duckdb")}}
+    collector = Collector(tmp_path, storing_configuration(ports, **exporters), ports["health"])
+    try:
+        collector.start()
+        assert collector.stop() == ExitCode.OK
+        assert "stopped" in collector.log().splitlines()[-1]
+    finally:
+        collector.kill()
+
+
 def test_a_port_in_use_names_the_component_exits_with_3_and_leaves_nothing_running(
     collector: Collector, ports: dict[str, int]
 ) -> None:
