@@ -1,72 +1,53 @@
 """Batches to a database that other processes query meanwhile, each row exactly once."""
 
 import asyncio
-import threading
 from pathlib import Path
 
 import duckdb
 
-from spanmill.batch import Batch
-from spanmill.component import BatchPreference, Host, Position, Settings
+from spanmill.component import BatchPreference, Host, Settings
 from spanmill.errors import StartError
 from spanmill.exporters.duckdb.catalogue import foreign_tables
 from spanmill.exporters.duckdb.config import DuckdbExporterConfig
 from spanmill.exporters.duckdb.database import Database
-from spanmill.signal import Signal
+from spanmill.storage.component import StoreExporter
 from spanmill.storage.disk import Disk
 from spanmill.storage.exporter import StoreWriter
 from spanmill.storage.parquet_file import FileOptions
-from spanmill.storage.upkeep import Clock, Policy, SystemClock, Upkeep, UpkeepReport
+from spanmill.storage.upkeep import Clock, Policy, SystemClock, Upkeep
 
 _MOST_BYTES = 32 << 20
 """A file of the tail holds no more Arrow data; at full speed it is written before `max_age`."""
 
 
-class DuckdbExporter:
+class DuckdbExporter(StoreExporter):
     """Writes a file of the tail for each batch. The database file is a catalogue of views, replaced now and then."""
 
     def __init__(
         self, config: DuckdbExporterConfig, settings: Settings, *, disk: Disk | None = None, clock: Clock | None = None
     ) -> None:
-        self._preference = BatchPreference(min_bytes=_MOST_BYTES, max_bytes=_MOST_BYTES, max_age_seconds=config.max_age)
-        self._options = FileOptions()
+        options = FileOptions()
         self._name = f"{settings.kind.singular} {settings.id}"
         clock, disk = clock or SystemClock(), disk or Disk()
         self._database = Database(
-            Path(config.path).absolute(), self._options, Policy(config.compaction, config.retention), clock.now, disk
+            Path(config.path).absolute(), options, Policy(config.compaction, config.retention), clock.now, disk
         )
-        self._writer = StoreWriter(self._database.directory, self._database.tables, settings, disk)
-        self._upkeep = Upkeep(self._tend, config.compaction.interval, clock, settings.log)
-
-    def preference(self, signal: Signal) -> BatchPreference:
-        return self._preference
+        super().__init__(
+            BatchPreference(min_bytes=_MOST_BYTES, max_bytes=_MOST_BYTES, max_age_seconds=config.max_age),
+            StoreWriter(self._database.directory, self._database.tables, settings, disk),
+            Upkeep(self._database.tend, config.compaction.interval, clock, settings.log),
+            options,
+        )
 
     async def start(self, host: Host) -> None:
         await asyncio.to_thread(self._refuse_foreign_file)
-        await self._writer.open()
+        await super().start(host)
+
+    async def opened(self) -> None:
         try:
             await asyncio.to_thread(self._database.publish)
         except OSError as error:
-            self._writer.close()
             raise StartError(self._name, f"{self._database.path}: {error.strerror or error}") from error
-        self._upkeep.start()
-
-    async def committed(self, journal: str, signal: Signal) -> int | None:
-        return self._writer.committed(journal, signal)
-
-    async def export(self, batch: Batch, position: Position) -> None:
-        await self._writer.append(batch, position, self._options)
-
-    async def tend(self) -> UpkeepReport:
-        """Settle the tail, put small files together and delete what is due, now rather than at the next interval."""
-        return await self._upkeep.tend()
-
-    async def stop(self) -> None:
-        await self._upkeep.stop()
-        self._writer.close()
-
-    def _tend(self, stop: threading.Event) -> UpkeepReport:
-        return self._database.tend(stop)
 
     def _refuse_foreign_file(self) -> None:
         path, ours = self._database.path, self._database.directory.is_dir()
