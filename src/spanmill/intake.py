@@ -90,7 +90,7 @@ class SignalIntake:
             self._worker = None
 
     def _take(self) -> list[_Waiting]:
-        taken, size = [self._waiting.popleft()], 0
+        taken = [self._waiting.popleft()]
         size = len(taken[0].payload)
         while self._waiting and size + len(self._waiting[0].payload) <= self._max_batch_bytes:
             size += len(self._waiting[0].payload)
@@ -99,10 +99,12 @@ class SignalIntake:
 
     async def _answer(self, requests: list[_Waiting]) -> None:
         """Answer every request. A fault in a batch of several is narrowed down by taking its requests one by one."""
-        started = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        started = loop.time()
         self._batch_requests.observe(len(requests))
         try:
-            worked = await self._process([request.payload for request in requests])
+            payloads = [request.payload for request in requests]
+            worked = await loop.run_in_executor(self._executor, self._transform, payloads)
             await self._deposit(worked.deposits)
         except Busy as busy:
             self._fail(requests, busy)
@@ -114,10 +116,7 @@ class SignalIntake:
                     await self._answer([request])
         else:
             self._succeed(requests, worked.outcomes)
-        self._batch_duration.observe(asyncio.get_running_loop().time() - started)
-
-    async def _process(self, payloads: list[bytes]) -> _Worked:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, self._transform, payloads)
+        self._batch_duration.observe(loop.time() - started)
 
     def _transform(self, payloads: list[bytes]) -> _Worked:
         """Decode, refuse invalid rows, run every pipeline. Runs in any thread."""

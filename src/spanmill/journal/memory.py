@@ -44,9 +44,10 @@ class MemoryJournal:
         self._turned_away = 0
 
     def pack(self, batch: Batch) -> Packed:
-        """As columns, a batch of one span takes 200 KB: the decoder's builders begin with room for a thousand rows, and
+        """Large batches as they are, small ones as the bytes of an IPC stream.
 
-        the type of each of a hundred columns is described anew. Small batches are kept as the bytes of an IPC stream.
+        As columns a batch of one span takes 200 KB: the decoder's builders begin with room for a thousand rows, and
+        the type of each of a hundred columns is described anew.
         """
         if batch.nbytes > _SMALL_BYTES:
             return Packed(len(batch), batch.nbytes, lambda: batch)
