@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from spanmill.batch import Batch
-from spanmill.component import Outcome
+from spanmill.component import Outcome, Sender
 from spanmill.errors import Busy, Rejected
 from spanmill.intake import SignalIntake
 from spanmill.journal import Reader
@@ -20,6 +20,7 @@ from spanmill.telemetry.metrics import Metrics
 from tests.data import packed_size, span_ids, spans, traces
 
 TRACES = PipelineId(Signal.TRACES)
+SENDER = Sender("127.0.0.1")
 
 
 @dataclass
@@ -78,14 +79,16 @@ def payload(count: int = 1, first: int = 1, name: str = "chat") -> bytes:
 
 async def test_an_accepted_request_is_in_the_journal_when_it_is_acknowledged() -> None:
     engine = build()
-    assert await engine.intake.submit(payload(3), "grpc") == Outcome(3)
+    assert await engine.intake.submit(payload(3), "grpc", SENDER) == Outcome(3)
     assert engine.held() == [1, 2, 3]
     assert engine.metrics.value("otelcol_receiver_accepted_spans", transport="grpc") == 3
 
 
 async def test_requests_that_wait_together_become_one_journal_record() -> None:
     engine = build()
-    outcomes = await asyncio.gather(*(engine.intake.submit(payload(2, first=10 * n + 1), "http") for n in range(20)))
+    outcomes = await asyncio.gather(
+        *(engine.intake.submit(payload(2, first=10 * n + 1), "http", SENDER) for n in range(20))
+    )
     assert outcomes == [Outcome(2)] * 20
     assert engine.reader.unread < 20
     assert sorted(engine.held()) == sorted(n for start in range(20) for n in (10 * start + 1, 10 * start + 2))
@@ -93,17 +96,17 @@ async def test_requests_that_wait_together_become_one_journal_record() -> None:
 
 async def test_a_batch_takes_no_more_bytes_than_allowed() -> None:
     engine = build(max_batch_bytes=len(payload(1)))
-    await asyncio.gather(*(engine.intake.submit(payload(1, first=n), "http") for n in range(1, 6)))
+    await asyncio.gather(*(engine.intake.submit(payload(1, first=n), "http", SENDER) for n in range(1, 6)))
     assert engine.reader.unread == 5
 
 
 async def test_a_request_that_does_not_decode_is_found_and_the_others_are_kept() -> None:
     engine = build()
     answers = await asyncio.gather(
-        engine.intake.submit(payload(1, first=1), "http"),
-        engine.intake.submit(payload(1, first=2), "http"),
-        engine.intake.submit(b"\xff\xff\xff", "http"),
-        engine.intake.submit(payload(1, first=3), "http"),
+        engine.intake.submit(payload(1, first=1), "http", SENDER),
+        engine.intake.submit(payload(1, first=2), "http", SENDER),
+        engine.intake.submit(b"\xff\xff\xff", "http", SENDER),
+        engine.intake.submit(payload(1, first=3), "http", SENDER),
         return_exceptions=True,
     )
     assert [type(answer) for answer in answers] == [Outcome, Outcome, Rejected, Outcome]
@@ -113,9 +116,9 @@ async def test_a_request_that_does_not_decode_is_found_and_the_others_are_kept()
 async def test_a_request_that_breaks_a_transform_is_rejected_alone() -> None:
     engine = build(RefuseName())
     answers = await asyncio.gather(
-        engine.intake.submit(payload(1, first=1), "http"),
-        engine.intake.submit(payload(1, first=2), "http"),
-        engine.intake.submit(payload(1, first=3, name="poison"), "http"),
+        engine.intake.submit(payload(1, first=1), "http", SENDER),
+        engine.intake.submit(payload(1, first=2), "http", SENDER),
+        engine.intake.submit(payload(1, first=3, name="poison"), "http", SENDER),
         return_exceptions=True,
     )
     assert [type(answer) for answer in answers] == [Outcome, Outcome, Rejected]
@@ -131,7 +134,7 @@ async def test_spans_with_invalid_ids_are_rejected_one_by_one() -> None:
     invalid[3].span_id = b"\x01" * 9
     invalid[4].parent_span_id = b"\x01"
     engine = build()
-    outcome = await engine.intake.submit(request.SerializeToString(), "grpc")
+    outcome = await engine.intake.submit(request.SerializeToString(), "grpc", SENDER)
     assert (outcome.accepted, outcome.rejected) == (1, 5)
     for text in ("trace_id must be 16 bytes", "trace_id must not be all zero", "span_id must be 8", "parent_span_id"):
         assert text in outcome.reason
@@ -144,23 +147,23 @@ async def test_rejected_rows_are_counted_for_the_request_they_came_in() -> None:
     bad.resource_spans[0].scope_spans[0].spans[0].span_id = b""
     engine = build()
     outcomes = await asyncio.gather(
-        engine.intake.submit(payload(1, first=1), "http"),
-        engine.intake.submit(payload(1, first=2), "http"),
-        engine.intake.submit(bad.SerializeToString(), "http"),
-        engine.intake.submit(payload(1, first=3), "http"),
+        engine.intake.submit(payload(1, first=1), "http", SENDER),
+        engine.intake.submit(payload(1, first=2), "http", SENDER),
+        engine.intake.submit(bad.SerializeToString(), "http", SENDER),
+        engine.intake.submit(payload(1, first=3), "http", SENDER),
     )
     assert [(o.accepted, o.rejected) for o in outcomes] == [(1, 0), (1, 0), (1, 1), (1, 0)]
 
 
 async def test_an_empty_request_succeeds() -> None:
     engine = build()
-    assert await engine.intake.submit(b"", "grpc") == Outcome(0)
+    assert await engine.intake.submit(b"", "grpc", SENDER) == Outcome(0)
     assert engine.reader.unread == 0
 
 
 async def test_rows_that_a_processor_drops_count_as_accepted() -> None:
     engine = build(DropAll())
-    assert await engine.intake.submit(payload(4), "grpc") == Outcome(4)
+    assert await engine.intake.submit(payload(4), "grpc", SENDER) == Outcome(4)
     assert engine.reader.unread == 0
     assert engine.metrics.value("otelcol_processor_incoming_items") == 4
     assert engine.metrics.value("otelcol_processor_outgoing_items") == 0
@@ -168,9 +171,9 @@ async def test_rows_that_a_processor_drops_count_as_accepted() -> None:
 
 async def test_a_full_journal_refuses_before_decoding_and_says_which_pipeline() -> None:
     engine = build(max_bytes=1)
-    await engine.intake.submit(payload(1), "grpc")
+    await engine.intake.submit(payload(1), "grpc", SENDER)
     with pytest.raises(Busy, match="pipeline traces") as refused:
-        await engine.intake.submit(b"\xff not even decoded", "grpc")
+        await engine.intake.submit(b"\xff not even decoded", "grpc", SENDER)
     assert refused.value.retry_after > 0
 
 
@@ -183,15 +186,17 @@ async def test_nothing_is_appended_anywhere_when_one_journal_is_full() -> None:
         [Pipeline(TRACES, [], roomy), Pipeline(PipelineId(Signal.TRACES, "b"), [], full)],
         max_batch_bytes=1 << 20, executor=EXECUTOR, metrics=metrics, log=component_log("receiver", "otlp"),
     )  # fmt: skip
-    await intake.submit(payload(1), "grpc")
+    await intake.submit(payload(1), "grpc", SENDER)
     with pytest.raises(Busy):
-        await intake.submit(payload(50, first=10), "grpc")
+        await intake.submit(payload(50, first=10), "grpc", SENDER)
     assert [reader.unread for reader in readers] == [1, 1]
 
 
 async def test_draining_waits_until_everything_submitted_is_answered() -> None:
     engine = build()
-    submitted = [asyncio.create_task(engine.intake.submit(payload(400, first=n * 1000 + 1), "http")) for n in range(5)]
+    submitted = [
+        asyncio.create_task(engine.intake.submit(payload(400, first=n * 1000 + 1), "http", SENDER)) for n in range(5)
+    ]
     await asyncio.sleep(0)
     await engine.intake.drain()
     await asyncio.sleep(0)
@@ -200,8 +205,8 @@ async def test_draining_waits_until_everything_submitted_is_answered() -> None:
 
 async def test_a_sender_that_goes_away_does_not_disturb_the_others() -> None:
     engine = build()
-    gone = asyncio.create_task(engine.intake.submit(payload(1, first=1), "http"))
-    stays = asyncio.create_task(engine.intake.submit(payload(1, first=2), "http"))
+    gone = asyncio.create_task(engine.intake.submit(payload(1, first=1), "http", SENDER))
+    stays = asyncio.create_task(engine.intake.submit(payload(1, first=2), "http", SENDER))
     await asyncio.sleep(0)
     gone.cancel()
     assert await stays == Outcome(1)

@@ -15,8 +15,8 @@ class Admission:
         """Seconds that a refused sender is asked to wait."""
         self.in_flight_bytes = 0
 
-    def hold(self) -> "Held":
-        """A hold of no bytes yet; grows as the request is read and ends with the `with` block."""
+    def hold(self, sender: str) -> "Held":
+        """A hold of no bytes yet for a sender; grows as the request is read and ends with the `with` block."""
         return Held(self)
 
 

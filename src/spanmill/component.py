@@ -42,13 +42,24 @@ class Outcome:
     """Why items were rejected, for the sender; empty when none were."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who sent a request. Fairness goes by the name."""
+
+    name: str
+    """What it authenticated as, or else the address it came from without the port."""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    """Put on the resource of everything it sends, over what it says itself."""
+
+
 class Intake(Protocol):
     """Where a receiver hands in what it received, one for each signal."""
 
-    async def submit(self, payload: bytes, transport: str) -> Outcome:
+    async def submit(self, payload: bytes, transport: str, sender: Sender) -> Outcome:
         """Take one serialized `Export<Signal>ServiceRequest`; return when it is safe to acknowledge it.
 
-        `transport` (`grpc`, `http`) is a label of the receiver's metrics.
+        `transport` (`grpc`, `http`) is a label of the receiver's metrics. The same bytes from the same sender, sent
+        again within `dedup_window`, are answered as accepted and stored once.
         Raises `Busy` (answer: retry later) or `Rejected` (answer: never); the sender still owns the data in both cases.
         """
 

@@ -100,7 +100,7 @@ class Graph:
                 for processor in section.processors
             ]
             stores = any(exporter in self.exporters for exporter in section.exporters)
-            journal = MemoryJournal(service.journal.max_size_mib * _MIB) if stores else None
+            journal = MemoryJournal(service.journal.max_bytes, service.journal.dedup_window) if stores else None
             pipelines[identity] = Pipeline(identity, transforms, journal)
         for identity, section in service.pipelines.items():
             connectors = {e for e in section.exporters if e in self._configuration.connectors}

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from spanmill.batch import Batch
-from spanmill.component import Outcome
+from spanmill.component import Outcome, Sender
 from spanmill.errors import Busy, Rejected
 from spanmill.journal import Journal, Packed
 from spanmill.names import ComponentId
@@ -68,7 +68,7 @@ class SignalIntake:
         self._batch_requests = metrics.histogram("spanmill_intake_batch_requests", **self._labels())
         self._batch_duration = metrics.histogram("spanmill_intake_batch_duration", **self._labels())
 
-    async def submit(self, payload: bytes, transport: str) -> Outcome:
+    async def submit(self, payload: bytes, transport: str, sender: Sender) -> Outcome:
         for pipeline in self._pipelines:
             pipeline.check()
         waiting = _Waiting(payload, transport, asyncio.get_running_loop().create_future())

@@ -199,7 +199,7 @@ async def test_http_overload_is_429_or_503_with_retry_after(host: KeepingHost, s
     """Retryable Response Codes; OTLP/HTTP Throttling: `Retry-After` in whole seconds."""
     async with running(host, http={}) as it:
         host.intakes[Signal.TRACES].answer = Busy("the journal is full", 2.0)
-        with host.admission.hold() as held:
+        with host.admission.hold("127.0.0.1") as held:
             held.add(1)
             reply = await it.post("/v1/traces", traces(), **PROTOBUF)
         assert reply.status == status

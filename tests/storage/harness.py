@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, Self, cast
 
 from spanmill.batch import Batch
 from spanmill.component import Host
-from spanmill.storage.disk import Disk
+from spanmill.disk import Disk
 from tests.data import START, batch_of, traces
 
 NO_HOST = cast("Host", None)

@@ -16,11 +16,11 @@ import pytest
 
 from spanmill.component import Position
 from spanmill.config.storage import Compaction
+from spanmill.disk import Disk
 from spanmill.exporters.duckdb.database import Database
 from spanmill.schema import SPANS
 from spanmill.signal import Signal
 from spanmill.storage.commits import InDoubt, read_state
-from spanmill.storage.disk import Disk
 from spanmill.storage.parquet_file import FileOptions
 from spanmill.storage.store import Store
 from spanmill.storage.upkeep import Policy

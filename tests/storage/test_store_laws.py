@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spanmill.component import Position
+from spanmill.disk import Disk
 from spanmill.exporters.duckdb.catalogue import View
 from spanmill.exporters.duckdb.live_table import LiveTable
 from spanmill.schema import SPANS, TABLES
 from spanmill.signal import Signal
 from spanmill.storage.commits import Commit, DataFile, Span, State
-from spanmill.storage.disk import Disk
 from spanmill.storage.parquet_file import FileOptions
 from spanmill.storage.partitions import NANOSECONDS_PER_HOUR, by_hour, directory_of, hour_of
 from spanmill.storage.store import Store

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from spanmill.config.base import Model
 from spanmill.config.problems import Problem
 from spanmill.config.telemetry import Telemetry
-from spanmill.config.values import Duration, Positive
+from spanmill.config.values import Duration, Flag, Positive, Whole
 from spanmill.names import ComponentId, Kind, PipelineId
 
 Reference = Annotated[str, Field(min_length=1)]
@@ -27,10 +27,34 @@ class PipelineSection(Model):
 
 
 class Journal(Model):
-    """What has been accepted and waits for exporters, for each pipeline, in memory."""
+    """Where what has been accepted waits for exporters: for each pipeline a journal of its own, on disk."""
 
-    max_size_mib: Positive = 256
-    """Most that waits, in MiB. When it is full, senders are told to try again later."""
+    enabled: Flag = True
+    """Off: what waits is held in memory, and is gone with the process."""
+    directory: Annotated[str, Field(min_length=1)] = "data/journal"
+    """Where the journals are; made if it is not there. One collector for each directory."""
+    max_size_mib: Positive | None = None
+    """Most that waits in each pipeline, in MiB; beyond it senders are told to try again later. By default 2048 on disk
+    and 256 in memory."""
+    fsync: Literal["always", "interval", "never"] = "always"
+    """When a sender is told that its data is safe. `always`: once it is on the disk. `interval`: once it is written;
+    the disk follows every `fsync_interval`, and a power cut loses what came since. `never`: the disk follows when the
+    operating system likes. A crash of the collector alone loses nothing in any of the three."""
+    fsync_interval: Duration = 1.0
+    """How often the disk follows when `fsync` is `interval`."""
+    segment_size_mib: Positive = 32
+    """Size of the files of a journal, in MiB; the space of each is taken before it is used."""
+    min_free_disk_mib: Whole = 256
+    """Senders are told to try again later rather than leave less than this free on the disk, in MiB."""
+    dedup_window: Duration = 600.0
+    """A request sent again within this time, byte for byte, is answered as accepted and stored once; 0: never."""
+    dead_letters_max_size_mib: Whole = 256
+    """Most that is kept of what exporters refused for good, in MiB; the oldest goes first. 0: nothing is kept."""
+
+    @property
+    def max_bytes(self) -> int:
+        """Most bytes that wait in each pipeline."""
+        return (self.max_size_mib or (2048 if self.enabled else 256)) * 1024 * 1024
 
 
 class IntakeLimits(Model):

@@ -1,9 +1,11 @@
 """What stands between the pipelines and the exporters: batches in order, and a cursor for each that reads them.
 
-This is the face; `memory` keeps it in memory. Returning from `append` is what lets a receiver acknowledge.
+This is the face; `memory` keeps it in memory, `disk` on disk. Returning from `append` is what lets a receiver
+acknowledge.
 """
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,9 +19,11 @@ class Packed:
     items: int
     """Rows of the batch."""
     size: int
-    """Bytes it counts for."""
+    """Bytes it takes in memory once it is loaded."""
     load: Callable[[], Batch]
     """Gives the batch; may be called in any thread, more than once."""
+    requests: tuple[bytes, ...] = ()
+    """Digests of the requests that it came from (`digest`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,7 @@ class Record:
     """One batch in a journal."""
 
     sequence: int
-    """Ascending by one from 1."""
+    """Ascending from 1; by more than one where records were lost to a fault of the disk."""
     appended: float
     """When, in seconds of the event loop's clock."""
     packed: Packed
@@ -82,13 +86,18 @@ class Journal(Protocol):
     identity: str
     """Names the journal for as long as its records live; part of every `Position`."""
     max_bytes: int
+    durable: bool
+    """Whether what it holds outlives the process."""
 
     @property
     def held_bytes(self) -> int:
         """Bytes of the records that some consumer has not committed."""
 
-    def pack(self, batch: Batch) -> Packed:
+    def pack(self, batch: Batch, requests: Sequence[bytes] = ()) -> Packed:
         """The batch as this journal will keep it. Work for a thread: it may encode and compress."""
+
+    def holds(self, request: bytes) -> bool:
+        """Whether a request of this digest was appended within `dedup_window`."""
 
     def reserve(self, size: int) -> None:
         """Make sure that `size` bytes can be appended. Raises `Busy` when they cannot; holds nothing by itself."""
@@ -100,4 +109,10 @@ class Journal(Protocol):
         """The consumer's place; the same name always gets the same place. Ask before the first append."""
 
 
-__all__ = ["Journal", "Packed", "Reader", "Record"]
+def digest(sender: str, payload: bytes) -> bytes:
+    """What a request is known by when it is sent again: 16 bytes. (Of the hashes in the standard library SHA-256 is the
+    quickest where the processor has instructions for it.)"""
+    return hashlib.sha256(sender.encode() + b"\0" + payload).digest()[:16]
+
+
+__all__ = ["Journal", "Packed", "Reader", "Record", "digest"]

@@ -4,11 +4,13 @@ import asyncio
 import itertools
 import uuid
 from collections import deque
+from collections.abc import Sequence
 from functools import partial
 
 from spanmill.batch import Batch, deserialize, serialize
 from spanmill.errors import Busy
 from spanmill.journal import Packed, Record
+from spanmill.journal.recent import RecentRequests
 
 _SMALL_BYTES = 128 * 1024
 
@@ -16,7 +18,9 @@ _SMALL_BYTES = 128 * 1024
 class MemoryJournal:
     """Keeps each batch until every reader has committed it. Refuses (`Busy`) rather than grow past `max_bytes`."""
 
-    def __init__(self, max_bytes: int, retry_after: float = 1.0) -> None:
+    durable = False
+
+    def __init__(self, max_bytes: int, dedup_window: float = 600.0, retry_after: float = 1.0) -> None:
         self.identity = uuid.uuid4().hex
         self.max_bytes = max_bytes
         self.retry_after = retry_after
@@ -26,6 +30,7 @@ class MemoryJournal:
         self._turned_away = 0
         self._last = 0
         self._readers: dict[str, MemoryReader] = {}
+        self._recent = RecentRequests(dedup_window)
 
     @property
     def held_bytes(self) -> int:
@@ -43,22 +48,26 @@ class MemoryJournal:
             raise Busy(f"the journal holds {self._held_bytes} bytes, of {self.max_bytes} allowed", self.retry_after)
         self._turned_away = 0
 
-    def pack(self, batch: Batch) -> Packed:
+    def pack(self, batch: Batch, requests: Sequence[bytes] = ()) -> Packed:
         """Large batches as they are, small ones as the bytes of an IPC stream.
 
         As columns a batch of one span takes 200 KB: the decoder's builders begin with room for a thousand rows, and
         the type of each of a hundred columns is described anew.
         """
         if batch.nbytes > _SMALL_BYTES:
-            return Packed(len(batch), batch.nbytes, lambda: batch)
+            return Packed(len(batch), batch.nbytes, lambda: batch, tuple(requests))
         stream = serialize(batch)
-        return Packed(len(batch), stream.size, partial(deserialize, batch.signal, stream))
+        return Packed(len(batch), stream.size, partial(deserialize, batch.signal, stream), tuple(requests))
+
+    def holds(self, request: bytes) -> bool:
+        return request in self._recent
 
     async def append(self, packed: Packed) -> int:
         self.reserve(packed.size)
         self._last += 1
         self._records.append(Record(self._last, asyncio.get_running_loop().time(), packed))
         self._held_bytes += packed.size
+        self._recent.add(packed.requests)
         for reader in self._readers.values():
             reader.wake()
         return self._last

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from spanmill.config import read_configuration
+from spanmill.disk import Disk
 from spanmill.errors import SpanmillError
 from spanmill.exporters.duckdb.database import directory_of
 from spanmill.exporters.duckdb.live_table import SETTLED, TAIL_JOURNAL
@@ -12,7 +13,6 @@ from spanmill.exporters.duckdb.tail import TAIL, tail_name, tail_numbers
 from spanmill.names import Kind
 from spanmill.schema import Table
 from spanmill.storage.commits import read_state
-from spanmill.storage.disk import Disk
 
 CONFIGURATIONS = ("config.yaml", "config.example.yaml")
 """Looked for in the working directory when nothing is said about where the rows are."""

@@ -13,8 +13,8 @@ from typing import Any
 
 import orjson
 
+from spanmill.disk import Disk, make_directories, write_whole
 from spanmill.errors import SpanmillError
-from spanmill.storage.disk import Disk, make_directories, write_whole
 
 DIRECTORY = "_commits"
 FORMAT_VERSION = 1

@@ -9,10 +9,10 @@ import pyarrow as pa
 
 from spanmill.batch import Batch
 from spanmill.component import Position, Settings
+from spanmill.disk import Disk, make_directories
 from spanmill.errors import Busy, SpanmillError, StartError
+from spanmill.lock import DirectoryInUse, DirectoryLock
 from spanmill.signal import Signal
-from spanmill.storage.disk import Disk, make_directories
-from spanmill.storage.lock import DirectoryInUse, DirectoryLock
 from spanmill.storage.parquet_file import FileOptions
 
 _RETRY_AFTER_SECONDS = 5.0

@@ -16,9 +16,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from spanmill.component import Position
+from spanmill.disk import Directories, Disk, is_temporary, walk
 from spanmill.schema import Table
 from spanmill.storage.commits import DIRECTORY, Commit, CommitLog, DataFile, InDoubt, Span, State
-from spanmill.storage.disk import Directories, Disk, is_temporary, walk
 from spanmill.storage.parquet_file import FileOptions
 from spanmill.storage.writer import PartitionedWriter
 

@@ -7,9 +7,9 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from spanmill.disk import Directories, Disk, temporary
 from spanmill.schema import Table
 from spanmill.storage.commits import DataFile
-from spanmill.storage.disk import Directories, Disk, temporary
 from spanmill.storage.parquet_file import SCHEMA_VERSION, FileOptions, open_writer
 from spanmill.storage.partitions import Hour, by_hour, directory_of
 

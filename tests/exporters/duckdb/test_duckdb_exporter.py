@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 from spanmill.component import Position, Settings
+from spanmill.disk import Disk
 from spanmill.errors import Busy, StartError
 from spanmill.exporters.duckdb.config import DuckdbExporterConfig
 from spanmill.exporters.duckdb.database import rebuild_catalogue
@@ -16,7 +17,6 @@ from spanmill.exporters.duckdb.exporter import DuckdbExporter
 from spanmill.names import ComponentId, Kind
 from spanmill.schema import TABLES
 from spanmill.signal import Signal
-from spanmill.storage.disk import Disk
 from spanmill.telemetry.logs import component_log
 from spanmill.telemetry.metrics import Metrics
 from tests.data import spans
@@ -177,7 +177,7 @@ async def test_a_database_with_tables_of_its_own_is_not_replaced(tmp_path: Path)
 
 async def test_a_second_exporter_on_the_database_is_refused(tmp_path: Path) -> None:
     async with running(tmp_path / "x.duckdb"):
-        with pytest.raises(StartError, match="in use by another exporter"):
+        with pytest.raises(StartError, match="in use by another"):
             async with running(tmp_path / "x.duckdb"):
                 pass
 

@@ -108,7 +108,7 @@ async def test_a_full_disk_is_answered_busy_and_leaves_nothing_behind(tmp_path: 
 
 async def test_a_second_exporter_on_the_directory_is_refused_by_name_and_reason(tmp_path: Path) -> None:
     async with running(tmp_path):
-        with pytest.raises(StartError, match=r"exporter parquet/lake: cannot start: .* is in use by another exporter"):
+        with pytest.raises(StartError, match=r"exporter parquet/lake: cannot start: .* is in use by another"):
             async with running(tmp_path):
                 pass
     async with running(tmp_path):

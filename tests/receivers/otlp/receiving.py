@@ -10,7 +10,7 @@ import aiohttp
 import grpc
 
 from spanmill.admission import Admission
-from spanmill.component import Intake, Outcome, Settings, Status
+from spanmill.component import Intake, Outcome, Sender, Settings, Status
 from spanmill.names import ComponentId, Kind
 from spanmill.otlp import codec
 from spanmill.otlp.messages import SERVICES
@@ -36,7 +36,7 @@ class KeepingIntake:
     answer: Outcome | Exception | None = None
     """What to say instead of taking everything."""
 
-    async def submit(self, payload: bytes, transport: str) -> Outcome:
+    async def submit(self, payload: bytes, transport: str, sender: Sender) -> Outcome:
         if isinstance(self.answer, Exception):
             raise self.answer
         records = codec.decode(self.signal, [payload]).records

@@ -79,14 +79,14 @@ async def test_a_decompression_bomb_is_413_and_is_not_unpacked(algorithm: str) -
     body = bombs[algorithm]() if algorithm in bombs else zstandard.ZstdCompressor().compress(zeros)
     async with running(http={"max_request_body_size": 4 * 1024 * 1024}) as it:
         held: list[int] = []
-        add = type(it.host.admission.hold()).add
+        add = type(it.host.admission.hold("127.0.0.1")).add
 
-        class Watching(type(it.host.admission.hold())):  # type: ignore[misc]
+        class Watching(type(it.host.admission.hold("127.0.0.1"))):  # type: ignore[misc]
             def add(self, size: int) -> None:
                 held.append(size)
                 add(self, size)
 
-        it.host.admission.hold = lambda: Watching(it.host.admission)  # type: ignore[method-assign]
+        it.host.admission.hold = lambda sender: Watching(it.host.admission)  # type: ignore[method-assign]  # noqa: ARG005
         reply = await it.post("/v1/traces", body, **PROTOBUF, Content_Encoding=algorithm)
         assert reply.status == 413
         assert "larger than 4194304 bytes" in Status.FromString(reply.body).message

@@ -62,7 +62,7 @@ async def test_a_busy_engine_answers_resource_exhausted_with_the_delay_in_both_t
 
 async def test_too_many_bytes_in_flight_answer_the_same_way() -> None:
     async with running(KeepingHost(max_bytes=100), grpc={}) as it:
-        with it.host.admission.hold() as held:
+        with it.host.admission.hold("127.0.0.1") as held:
             held.add(99)
             error, trailers = await refused(it, traces())
         assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED

@@ -115,7 +115,7 @@ async def test_a_full_journal_answers_503_with_whole_seconds_from_1_to_5(asked: 
 
 async def test_too_many_bytes_in_flight_answer_429_before_the_body_is_read() -> None:
     async with running(KeepingHost(max_bytes=1000), http={}) as it:
-        with it.host.admission.hold() as held:
+        with it.host.admission.hold("127.0.0.1") as held:
             held.add(999)
             reply = await it.post("/v1/traces", traces(spans=100), **PROTOBUF)
         assert (reply.status, reply.headers["Retry-After"]) == (429, "3")
@@ -125,7 +125,7 @@ async def test_too_many_bytes_in_flight_answer_429_before_the_body_is_read() -> 
 
 async def test_decompressed_bytes_count_as_in_flight_too() -> None:
     async with running(KeepingHost(max_bytes=50_000), http={}) as it:
-        with it.host.admission.hold() as held:
+        with it.host.admission.hold("127.0.0.1") as held:
             held.add(1)
             reply = await it.post("/v1/traces", gzip.compress(traces(2000)), **PROTOBUF, Content_Encoding="gzip")
         assert reply.status == 429

@@ -16,7 +16,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter
 
-from spanmill.component import Outcome, Settings
+from spanmill.component import Outcome, Sender, Settings
 from spanmill.errors import StartError
 from spanmill.names import ComponentId, Kind
 from spanmill.otlp.messages import SERVICES
@@ -92,10 +92,10 @@ class SlowIntake(KeepingIntake):
         super().__init__(signal)
         self.arrived, self.go_on = asyncio.Event(), asyncio.Event()
 
-    async def submit(self, payload: bytes, transport: str) -> Outcome:
+    async def submit(self, payload: bytes, transport: str, sender: Sender) -> Outcome:
         self.arrived.set()
         await self.go_on.wait()
-        return await super().submit(payload, transport)
+        return await super().submit(payload, transport, sender)
 
 
 @pytest.mark.parametrize("protocol", ["grpc", "http"])

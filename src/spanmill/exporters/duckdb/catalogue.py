@@ -21,8 +21,8 @@ from typing import Any
 
 import duckdb
 
+from spanmill.disk import Disk, temporary
 from spanmill.schema import Table
-from spanmill.storage.disk import Disk, temporary
 
 _STORAGE_VERSION = "v1.2.0"
 """The oldest DuckDB that shall be able to open a catalogue."""

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from spanmill.config.storage import Compaction
+from spanmill.disk import Disk
 from spanmill.exporters.duckdb.catalogue import View, publish
 from spanmill.exporters.duckdb.live_table import LiveTable
+from spanmill.lock import DirectoryLock
 from spanmill.schema import TABLES
 from spanmill.signal import Signal
-from spanmill.storage.disk import Disk
-from spanmill.storage.lock import DirectoryLock
 from spanmill.storage.parquet_file import SCHEMA_VERSION, FileOptions
 from spanmill.storage.upkeep import Policy, UpkeepReport
 

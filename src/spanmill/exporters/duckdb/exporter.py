@@ -6,12 +6,12 @@ from pathlib import Path
 import duckdb
 
 from spanmill.component import BatchPreference, Host, Settings
+from spanmill.disk import Disk
 from spanmill.errors import StartError
 from spanmill.exporters.duckdb.catalogue import foreign_tables
 from spanmill.exporters.duckdb.config import DuckdbExporterConfig
 from spanmill.exporters.duckdb.database import Database
 from spanmill.storage.component import StoreExporter
-from spanmill.storage.disk import Disk
 from spanmill.storage.exporter import StoreWriter
 from spanmill.storage.parquet_file import FileOptions
 from spanmill.storage.upkeep import Clock, Policy, SystemClock, Upkeep

@@ -7,10 +7,10 @@ from pathlib import Path
 import pyarrow as pa
 
 from spanmill.component import Position
+from spanmill.disk import Disk
 from spanmill.exporters.duckdb.tail import Tail, TailFile
 from spanmill.schema import Table
 from spanmill.storage.commits import Span
-from spanmill.storage.disk import Disk
 from spanmill.storage.merge import read_row_groups
 from spanmill.storage.parquet_file import FileOptions
 from spanmill.storage.store import Store, new_positions

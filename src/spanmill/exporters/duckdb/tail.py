@@ -19,9 +19,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from spanmill.component import Position
+from spanmill.disk import Directories, Disk, is_temporary, write_whole
 from spanmill.schema import Table
 from spanmill.storage.commits import CorruptLog
-from spanmill.storage.disk import Directories, Disk, is_temporary, write_whole
 from spanmill.storage.parquet_file import FileOptions, open_writer
 
 _POSITIONS = b"spanmill.positions"

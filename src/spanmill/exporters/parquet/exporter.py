@@ -4,10 +4,10 @@ import threading
 from pathlib import Path
 
 from spanmill.component import BatchPreference, Settings
+from spanmill.disk import Disk
 from spanmill.exporters.parquet.config import ParquetExporterConfig
 from spanmill.schema import TABLES
 from spanmill.storage.component import StoreExporter
-from spanmill.storage.disk import Disk
 from spanmill.storage.exporter import StoreWriter
 from spanmill.storage.parquet_file import FileOptions
 from spanmill.storage.store import Store

@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import unquote
 
 import grpc
 from google.rpc import code_pb2
 
-from spanmill.component import Host, Settings
+from spanmill.component import Host, Sender, Settings
 from spanmill.config.values import Endpoint
 from spanmill.errors import Busy
 from spanmill.net.listening import check_free
@@ -95,12 +96,13 @@ def _methods(reception: Reception) -> _Methods:
 def _export(signal: Signal, reception: Reception) -> Export:
     async def export(payload: bytes, context: Any) -> bytes:
         try:
-            with reception.admission.hold() as held:
+            sender = Sender(_address(context.peer()))
+            with reception.admission.hold(sender.name) as held:
                 try:
                     held.add(len(payload))
                 except Busy as error:
                     raise answers.no_admission(error) from None
-                outcome = await reception.take(signal, payload)
+                outcome = await reception.take(signal, payload, sender)
         except asyncio.CancelledError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it was, the sender gets an answer
@@ -109,6 +111,12 @@ def _export(signal: Signal, reception: Reception) -> Export:
         return responses.success(signal, outcome, Encoding.PROTOBUF)
 
     return export
+
+
+def _address(peer: str) -> str:
+    """The address in grpc's name of a peer (`ipv4:127.0.0.1:5000`, `ipv6:%5B::1%5D:5000`, `unix:`)."""
+    family, _, address = peer.partition(":")
+    return unquote(address).rpartition(":")[0].strip("[]") if family.startswith("ip") else family
 
 
 def _refuse(context: Any, refusal: Refusal, signal: Signal) -> None:

@@ -10,7 +10,7 @@ from aiohttp import hdrs, web
 from google.rpc import code_pb2 as code
 
 from spanmill.admission import Held
-from spanmill.component import Outcome
+from spanmill.component import Outcome, Sender
 from spanmill.errors import Rejected
 from spanmill.otlp import responses
 from spanmill.otlp.json import from_json
@@ -69,14 +69,15 @@ class HttpRequests:
             message = f"the content type is {found or 'missing'}; expected {Encoding.PROTOBUF} or {Encoding.JSON}"
             raise Refusal(415, code.INVALID_ARGUMENT, "content_type", message)
         algorithm = self._algorithm(request)
-        with self._reception.admission.hold() as held:
+        sender = Sender(request.remote or "unix")
+        with self._reception.admission.hold(sender.name) as held:
             await self._continue(request)
             payload = await read_body(request, self._limits, held)
             if algorithm:
                 payload = await decompress(algorithm, payload, self._limits, held)
             if encoding is Encoding.JSON:
                 payload = await self._to_protobuf(signal, payload, held)
-            return signal, await self._reception.take(signal, payload)
+            return signal, await self._reception.take(signal, payload, sender)
 
     def _route(self, request: web.BaseRequest) -> Signal:
         size = sum(map(len, chain.from_iterable(request.raw_headers)))

@@ -4,7 +4,7 @@ import asyncio
 import time
 from typing import Any
 
-from spanmill.component import Host, Intake, Outcome, Settings
+from spanmill.component import Host, Intake, Outcome, Sender, Settings
 from spanmill.errors import Busy, Rejected
 from spanmill.otlp.cost import check_cost
 from spanmill.receivers.otlp import answers
@@ -37,7 +37,7 @@ class Reception:
         if signal not in self._intakes:
             raise answers.not_served(signal)
 
-    async def take(self, signal: Signal, payload: bytes) -> Outcome:
+    async def take(self, signal: Signal, payload: bytes, sender: Sender) -> Outcome:
         """Hand in one serialized request. Raises `Refusal`."""
         self.check_served(signal)
         try:
@@ -48,7 +48,7 @@ class Reception:
         except Rejected as error:
             raise answers.invalid(error, "too_costly") from None
         try:
-            outcome = await self._intakes[signal].submit(payload, self._transport)
+            outcome = await self._intakes[signal].submit(payload, self._transport, sender)
         except Busy as error:
             raise answers.busy(error) from None
         except Rejected as error:

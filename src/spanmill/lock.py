@@ -20,15 +20,15 @@ class DirectoryLock:
 
     def acquire(self) -> None:
         """Take the lock without waiting. Raises `DirectoryInUse`, `OSError`."""
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
             os.close(descriptor)
             raise DirectoryInUse(
-                f"{self._path.parent} is in use by another exporter (process {holder or 'unknown'}); "
-                "give each collector and each exporter a directory of its own"
+                f"{self._path.parent} is in use by another collector or component (process {holder or 'unknown'}); "
+                "give each a directory of its own"
             ) from None
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, str(os.getpid()).encode(), 0)

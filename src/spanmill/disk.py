@@ -1,4 +1,4 @@
-"""Every change that storage makes to a disk goes through `Disk`: eight operations, so that a test can fail each one.
+"""Every change that storage and journals make to a disk goes through `Disk`, so that a test can fail each one.
 
 A file comes into being whole or not at all: written under a temporary name that no reader's pattern matches
 (`.<name>.tmp`), synced, renamed, and its directory synced.
