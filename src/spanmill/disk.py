@@ -5,20 +5,27 @@ A file comes into being whole or not at all: written under a temporary name that
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
+PRIVATE_FILE = 0o600
+PRIVATE_DIRECTORY = 0o700
 _BUFFER_BYTES = 1 << 20
+_MOST_PARTS = 1024
+"""Buffers that the operating system takes in one call (IOV_MAX)."""
 
 
 class Disk:
     """The real one. Every method raises `OSError` when the operating system refuses."""
 
-    def create(self, path: Path) -> BinaryIO:
-        """An empty file to write to, in place of whatever was there."""
-        return path.open("wb", buffering=_BUFFER_BYTES)
+    def create(self, path: Path, mode: int = 0o666) -> BinaryIO:
+        """An empty file to write to, in place of whatever was there. `mode`: its permissions, less the umask."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        return os.fdopen(os.open(path, flags, mode), "wb", buffering=_BUFFER_BYTES)
 
     def sync(self, file: BinaryIO) -> None:
         """Return when everything written to the file is on the disk."""
@@ -37,9 +44,9 @@ class Disk:
         finally:
             os.close(descriptor)
 
-    def make_directory(self, path: Path) -> None:
+    def make_directory(self, path: Path, mode: int = 0o777) -> None:
         """Make one directory; its parent is there. No error if it is there already."""
-        path.mkdir(exist_ok=True)
+        path.mkdir(mode, exist_ok=True)
 
     def unlink(self, path: Path) -> None:
         """Remove a file; no error if it is gone."""
@@ -49,6 +56,41 @@ class Disk:
         """Remove a directory if it is empty."""
         with suppress(OSError):
             path.rmdir()
+
+    def allocate(self, path: Path, size: int) -> int:
+        """A new private file of `size` zero bytes whose space is taken for good; its descriptor."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+        descriptor = os.open(path, flags, PRIVATE_FILE)
+        try:
+            os.posix_fallocate(descriptor, 0, size)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+    def write_at(self, descriptor: int, offset: int, parts: Sequence[memoryview]) -> None:
+        """Write the parts one after the other from `offset` on."""
+        left = deque(part for part in parts if part.nbytes)
+        while left:
+            written = os.pwritev(descriptor, list(islice(left, _MOST_PARTS)), offset)
+            offset += written
+            while left and written >= len(left[0]):
+                written -= len(left.popleft())
+            if written:
+                left[0] = left[0][written:]
+
+    def sync_data(self, descriptor: int) -> None:
+        """Return when what was written at offsets is on the disk."""
+        os.fdatasync(descriptor)
+
+    def truncate(self, path: Path, size: int) -> None:
+        """Give back the space of a file beyond `size`."""
+        os.truncate(path, size)
+
+    def free_bytes(self, path: Path) -> int:
+        """Space left to this user on the disk of a directory."""
+        stat = os.statvfs(path)
+        return stat.f_bavail * stat.f_frsize
 
     def list(self, path: Path) -> list[str]:
         """The names in a directory, none if there is no such directory."""
@@ -96,20 +138,20 @@ class Directories:
         self._disk.remove_directory(path)
 
 
-def make_directories(disk: Disk, path: Path) -> None:
-    """Make a directory and its missing parents, each on the disk before the next."""
+def make_directories(disk: Disk, path: Path, mode: int = 0o777) -> None:
+    """Make a directory, and its missing parents, each on the disk before the next. `mode` is the directory's own."""
     if path.is_dir():
         return
     make_directories(disk, path.parent)
-    disk.make_directory(path)
+    disk.make_directory(path, mode)
     disk.sync_directory(path.parent)
 
 
-def write_whole(disk: Disk, path: Path, write: Callable[[BinaryIO], object]) -> None:
+def write_whole(disk: Disk, path: Path, write: Callable[[BinaryIO], object], mode: int = 0o666) -> None:
     """Bring a file into being, or leave what was there. On return it is on the disk, name and all."""
     unfinished = temporary(path)
     try:
-        with disk.create(unfinished) as file:
+        with disk.create(unfinished, mode) as file:
             write(file)
             disk.sync(file)
         disk.rename(unfinished, path)

@@ -2,8 +2,8 @@
 
 Start runs against the flow and stop with it, so that every component drains into one that is alive:
 
-    start:  extensions, exporters, deliveries, processors, receivers
-    stop:   receivers, intakes, deliveries, exporters, processors, extensions
+    start:  extensions, exporters, journals, deliveries, processors, receivers
+    stop:   receivers, intakes, deliveries, journals, exporters, processors, extensions
 """
 
 import asyncio
@@ -19,6 +19,8 @@ from spanmill.config.models import Configuration
 from spanmill.delivery import STORE_RETRY, Delivered, Delivery, ExporterNode
 from spanmill.errors import Busy, StartError
 from spanmill.intake import SignalIntake
+from spanmill.journal import Journal
+from spanmill.journal.directory import JournalDirectory
 from spanmill.journal.memory import MemoryJournal
 from spanmill.names import ComponentId, Kind, PipelineId
 from spanmill.pipeline import MeasuredTransform, Pipeline
@@ -61,6 +63,10 @@ class Graph:
         self.admission = Admission(limits.max_in_flight_mib * _MIB)
         metrics.gauge("spanmill_intake_in_flight_bytes", lambda: self.admission.in_flight_bytes)
         self._executor = ThreadPoolExecutor(max_workers=2, thread_name_prefix="intake")
+        journal = configuration.service.journal
+        self.journals = (
+            JournalDirectory(journal, metrics, component_log("service", "journal")) if journal.enabled else None
+        )
         self._states: dict[str, str] = {}
         self._started: list[tuple[str, Any]] = []
         self.extensions = {
@@ -100,8 +106,7 @@ class Graph:
                 for processor in section.processors
             ]
             stores = any(exporter in self.exporters for exporter in section.exporters)
-            journal = MemoryJournal(service.journal.max_bytes, service.journal.dedup_window) if stores else None
-            pipelines[identity] = Pipeline(identity, transforms, journal)
+            pipelines[identity] = Pipeline(identity, transforms, self._journal(identity) if stores else None)
         for identity, section in service.pipelines.items():
             connectors = {e for e in section.exporters if e in self._configuration.connectors}
             pipelines[identity].connected = tuple(
@@ -110,6 +115,12 @@ class Graph:
                 if other.signal is identity.signal and connectors.intersection(behind.receivers)
             )
         return pipelines
+
+    def _journal(self, pipeline: PipelineId) -> Journal:
+        if self.journals is not None:
+            return self.journals.journal(pipeline)
+        config = self._configuration.service.journal
+        return MemoryJournal(config.max_bytes, config.dedup_window)
 
     def _build_deliveries(self) -> list[Delivery]:
         deliveries = []
@@ -155,8 +166,13 @@ class Graph:
         """Start everything. Raises `StartError`, which names the component; call `stop` then too."""
         for identity, extension in self.extensions.items():
             await self._start("extension", identity, extension)
+        if self.journals is not None:
+            await self.journals.open()
         for identity, node in self.exporters.items():
             await self._start("exporter", identity, node.exporter)
+        for pipeline in self.pipelines.values():
+            if pipeline.journal is not None:
+                await pipeline.journal.start()
         for delivery in self.deliveries:
             await delivery.start()
         for pipeline in self.pipelines.values():
@@ -185,6 +201,9 @@ class Graph:
         await self._stop("receiver", deadline)
         await _within(deadline, (intake.drain() for intake in self.intakes.values()))
         await _within(deadline, (delivery.drain() for delivery in self.deliveries))
+        await asyncio.gather(*(p.journal.stop() for p in self.pipelines.values() if p.journal is not None))
+        if self.journals is not None:
+            self.journals.close()
         grace = max(deadline, asyncio.get_running_loop().time() + 1.0)
         for kind in ("exporter", "processor", "extension"):
             await self._stop(kind, grace)

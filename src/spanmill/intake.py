@@ -2,12 +2,14 @@
 
 No timer: an idle daemon answers one request at once, a busy one amortises decoding, transforms and the journal over
 hundreds. Returning from `submit` means that every journal behind this intake has the request's items.
+
+A batch is worked on while the journal writes the one before. A request that is sent again while it is under way, or
+after it was stored, is answered like the first time and not stored twice.
 """
 
 import asyncio
 import copy
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -17,7 +19,8 @@ import pyarrow.compute as pc
 from spanmill.batch import Batch
 from spanmill.component import Outcome, Sender
 from spanmill.errors import Busy, Rejected
-from spanmill.journal import Journal, Packed
+from spanmill.fair_queue import FairQueue
+from spanmill.journal import Journal, Packed, digest
 from spanmill.names import ComponentId
 from spanmill.otlp.codec import decode
 from spanmill.otlp.validate import invalid_rows
@@ -26,11 +29,20 @@ from spanmill.signal import Signal
 from spanmill.telemetry.logs import Log
 from spanmill.telemetry.metrics import Counter, Metrics
 
+_INLINE_BYTES = 256 * 1024
+"""The digest of this much takes far less than a millisecond; of more it is taken in a thread."""
+_MOST_DEPOSITS = 4
+"""Batches that are decoded and wait for the disk, for each intake."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     payload: bytes
     transport: str
+    sender: Sender
+    digest: bytes
+    held: bool
+    """Some journal, but not every one, has it: it was interrupted between the two."""
     answer: "asyncio.Future[Outcome]"
 
 
@@ -63,49 +75,64 @@ class SignalIntake:
         self._executor = executor
         self._metrics = metrics
         self._log = log
-        self._waiting: deque[_Waiting] = deque()
+        self._waiting = FairQueue[_Waiting]()
+        self._under_way: dict[bytes, asyncio.Future[Outcome]] = {}
         self._worker: asyncio.Task[None] | None = None
+        self._deposits: set[asyncio.Task[None]] = set()
         self._batch_requests = metrics.histogram("spanmill_intake_batch_requests", **self._labels())
         self._batch_duration = metrics.histogram("spanmill_intake_batch_duration", **self._labels())
 
     async def submit(self, payload: bytes, transport: str, sender: Sender) -> Outcome:
         for pipeline in self._pipelines:
             pipeline.check()
-        waiting = _Waiting(payload, transport, asyncio.get_running_loop().create_future())
-        self._waiting.append(waiting)
-        if self._worker is None:
-            self._worker = asyncio.create_task(self._work(), name=f"intake {self._receiver} {self._signal}")
-        return await waiting.answer
+        if len(payload) <= _INLINE_BYTES:
+            known_by = digest(sender.name, payload)
+        else:
+            known_by = await asyncio.to_thread(digest, sender.name, payload)
+        answer = self._under_way.get(known_by)
+        holding = [journal.holds(known_by) for pipeline in self._pipelines for journal in pipeline.journals()]
+        if answer is not None or (holding and all(holding)):
+            self._counter("spanmill_intake_duplicate_requests", transport).add()
+        if answer is None:
+            if holding and all(holding):
+                return Outcome(0)
+            answer = asyncio.get_running_loop().create_future()
+            self._under_way[known_by] = answer
+            answer.add_done_callback(lambda done: self._forget(known_by, done))
+            waiting = _Waiting(payload, transport, sender, known_by, any(holding), answer)
+            self._waiting.put(sender.name, len(payload), waiting)
+            if self._worker is None:
+                self._worker = asyncio.create_task(self._work(), name=f"intake {self._receiver} {self._signal}")
+        return await asyncio.shield(answer)  # a sender that goes away takes nobody's answer with it
 
     async def drain(self) -> None:
         """Wait until everything submitted is answered."""
         if self._worker is not None:
             await self._worker
+        while self._deposits:
+            await asyncio.wait(self._deposits)
+
+    def _forget(self, known_by: bytes, answer: "asyncio.Future[Outcome]") -> None:
+        del self._under_way[known_by]
+        if not answer.cancelled():
+            answer.exception()  # seen, also when the sender is gone
 
     async def _work(self) -> None:
         try:
             while self._waiting:
-                await self._answer(self._take())
+                for requests in _together(self._waiting.take(self._max_batch_bytes)):
+                    await self._answer(requests)
         finally:
             self._worker = None
 
-    def _take(self) -> list[_Waiting]:
-        taken = [self._waiting.popleft()]
-        size = len(taken[0].payload)
-        while self._waiting and size + len(self._waiting[0].payload) <= self._max_batch_bytes:
-            size += len(self._waiting[0].payload)
-            taken.append(self._waiting.popleft())
-        return taken
-
-    async def _answer(self, requests: list[_Waiting]) -> None:
-        """Answer every request. A fault in a batch of several is narrowed down by taking its requests one by one."""
+    async def _answer(self, requests: Sequence[_Waiting]) -> None:
+        """Work on requests and begin to deposit them. A fault in a batch of several is narrowed down by taking its
+        requests one by one."""
         loop = asyncio.get_running_loop()
         started = loop.time()
         self._batch_requests.observe(len(requests))
         try:
-            payloads = [request.payload for request in requests]
-            worked = await loop.run_in_executor(self._executor, self._transform, payloads)
-            await self._deposit(worked.deposits)
+            worked = await loop.run_in_executor(self._executor, self._transform, requests)
         except Busy as busy:
             self._fail(requests, busy)
         except Exception as error:  # noqa: BLE001 - whatever a request provokes must not stop the others
@@ -115,18 +142,22 @@ class SignalIntake:
                 for request in requests:
                     await self._answer([request])
         else:
-            self._succeed(requests, worked.outcomes)
-        self._batch_duration.observe(loop.time() - started)
+            if len(self._deposits) >= _MOST_DEPOSITS:
+                await asyncio.wait(self._deposits, return_when=asyncio.FIRST_COMPLETED)
+            task = asyncio.create_task(self._deposit(requests, worked, started))
+            self._deposits.add(task)
+            task.add_done_callback(self._deposits.discard)
 
-    def _transform(self, payloads: list[bytes]) -> _Worked:
+    def _transform(self, requests: Sequence[_Waiting]) -> _Worked:
         """Decode, refuse invalid rows, run every pipeline. Runs in any thread."""
-        decoded = decode(self._signal, payloads)
-        records, requests = decoded.records, decoded.requests
-        received = np.bincount(requests, minlength=len(payloads))
-        rejected, reason = np.zeros(len(payloads), dtype=np.int64), ""
+        decoded = decode(self._signal, [request.payload for request in requests])
+        records, request_of_row = decoded.records, decoded.requests
+        received = np.bincount(request_of_row, minlength=len(requests))
+        rejected, reason = np.zeros(len(requests), dtype=np.int64), ""
         invalid = invalid_rows(self._signal, records)
         if invalid is not None:
-            rejected = np.bincount(requests[invalid.rows.to_numpy(zero_copy_only=False)], minlength=len(payloads))
+            bad_rows = invalid.rows.to_numpy(zero_copy_only=False)
+            rejected = np.bincount(request_of_row[bad_rows], minlength=len(requests))
             records, reason = records.filter(pc.invert(invalid.rows)), invalid.reason
         outcomes = [
             Outcome(int(total - bad), int(bad), reason if bad else "")
@@ -134,27 +165,39 @@ class SignalIntake:
         ]
         batch = Batch(self._signal, records)
         deposits = [deposit for pipeline in self._pipelines for deposit in pipeline.process(batch)]
-        return _Worked([(journal, journal.pack(kept)) for journal, kept in deposits], outcomes)
+        if requests[0].held:
+            deposits = [(journal, kept) for journal, kept in deposits if not journal.holds(requests[0].digest)]
+        digests = [request.digest for request in requests]
+        return _Worked([(journal, journal.pack(kept, digests)) for journal, kept in deposits], outcomes)
 
-    async def _deposit(self, deposits: list[tuple[Journal, Packed]]) -> None:
+    async def _deposit(self, requests: Sequence[_Waiting], worked: _Worked, started: float) -> None:
         """Append to every journal; to none when one of them is full, so that a resent request is not stored twice."""
-        for journal, packed in deposits:
-            journal.reserve(packed.size)
-        for journal, packed in deposits:
-            await journal.append(packed)
+        try:
+            for journal, packed in worked.deposits:
+                journal.reserve(packed.kept_bytes)
+            appends = [asyncio.ensure_future(journal.append(packed)) for journal, packed in worked.deposits]
+            if appends:
+                await asyncio.wait(appends)
+            for append in appends:
+                append.result()
+        except Busy as busy:
+            self._fail(requests, busy)
+        except Exception as error:  # noqa: BLE001 - a defect; the senders still get an answer
+            self._fail(requests, self._as_rejected(error))
+        else:
+            self._succeed(requests, worked.outcomes)
+        self._batch_duration.observe(asyncio.get_running_loop().time() - started)
 
-    def _succeed(self, requests: list[_Waiting], outcomes: list[Outcome]) -> None:
+    def _succeed(self, requests: Sequence[_Waiting], outcomes: list[Outcome]) -> None:
         for request, outcome in zip(requests, outcomes, strict=True):
-            self._counter("accepted", request.transport).add(outcome.accepted)
+            self._items("accepted", request.transport).add(outcome.accepted)
             if outcome.rejected:
-                self._counter("refused", request.transport).add(outcome.rejected)
-            if not request.answer.done():
-                request.answer.set_result(outcome)
+                self._items("refused", request.transport).add(outcome.rejected)
+            request.answer.set_result(outcome)
 
-    def _fail(self, requests: list[_Waiting], error: Busy | Rejected) -> None:
-        for request in requests:
-            if not request.answer.done():  # each gets its own: a shared one would grow a common traceback
-                request.answer.set_exception(copy.copy(error))
+    def _fail(self, requests: Sequence[_Waiting], error: Busy | Rejected) -> None:
+        for request in requests:  # each gets its own: a shared one would grow a common traceback
+            request.answer.set_exception(copy.copy(error))
 
     def _as_rejected(self, error: Exception) -> Rejected:
         if isinstance(error, Rejected):
@@ -162,10 +205,21 @@ class SignalIntake:
         self._log.error("a request could not be processed", signal=self._signal.value, exc_info=error)
         return Rejected(f"the collector could not process this request: {type(error).__name__}")
 
-    def _counter(self, outcome: str, transport: str) -> Counter:
-        return self._metrics.counter(
-            f"otelcol_receiver_{outcome}_{self._signal.item}", receiver=str(self._receiver), transport=transport
-        )
+    def _items(self, outcome: str, transport: str) -> Counter:
+        return self._counter(f"otelcol_receiver_{outcome}_{self._signal.item}", transport)
+
+    def _counter(self, name: str, transport: str) -> Counter:
+        return self._metrics.counter(name, receiver=str(self._receiver), transport=transport)
 
     def _labels(self) -> dict[str, str]:
         return {"receiver": str(self._receiver), "otel_signal": self._signal.value}
+
+
+def _together(requests: list[_Waiting]) -> Iterator[list[_Waiting]]:
+    """Requests that can be worked on as one batch: all, but those that some journal has already."""
+    fresh = [request for request in requests if not request.held]
+    if fresh:
+        yield fresh
+    for request in requests:
+        if request.held:
+            yield [request]

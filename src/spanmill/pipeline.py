@@ -1,7 +1,7 @@
 """One pipeline: transforms in a row, then a journal for its exporters and the pipelines that its connectors feed."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
 from spanmill.batch import Batch
@@ -75,6 +75,13 @@ class Pipeline:
                 raise Busy(f"pipeline {self.identity}: {busy.reason}", busy.retry_after) from None
         for pipeline in self.connected:
             pipeline.check()
+
+    def journals(self) -> Iterator[Journal]:
+        """This pipeline's journal and those of the pipelines behind it."""
+        if self.journal is not None:
+            yield self.journal
+        for pipeline in self.connected:
+            yield from pipeline.journals()
 
     def process(self, batch: Batch) -> list[Deposit]:
         """Run the transforms; what is to be appended to which journal, this pipeline's and those behind it."""

@@ -96,8 +96,8 @@ class BrokenDisk(Disk):
             return work()
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), name)
 
-    def create(self, path: Path) -> BinaryIO:
-        file = self._step(f"create {path.name}", lambda: super(BrokenDisk, self).create(path))
+    def create(self, path: Path, mode: int = 0o666) -> BinaryIO:
+        file = self._step(f"create {path.name}", lambda: super(BrokenDisk, self).create(path, mode))
         return cast("BinaryIO", _BrokenFile(self, file, path.name))
 
     def sync(self, file: BinaryIO) -> None:
@@ -109,7 +109,7 @@ class BrokenDisk(Disk):
     def sync_directory(self, path: Path) -> None:
         self._step(f"sync directory {path.name}", lambda: super(BrokenDisk, self).sync_directory(path))
 
-    def make_directory(self, path: Path) -> None:
+    def make_directory(self, path: Path, mode: int = 0o777) -> None:
         self._step(f"make directory {path.name}", lambda: super(BrokenDisk, self).make_directory(path))
 
     def unlink(self, path: Path) -> None:

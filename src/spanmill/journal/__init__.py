@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from spanmill.batch import Batch
+from spanmill.errors import SpanmillError
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +23,13 @@ class Packed:
     """Bytes it takes in memory once it is loaded."""
     load: Callable[[], Batch]
     """Gives the batch; may be called in any thread, more than once."""
-    requests: tuple[bytes, ...] = ()
+    requests: tuple[bytes, ...]
     """Digests of the requests that it came from (`digest`)."""
+
+    @property
+    def kept_bytes(self) -> int:
+        """Bytes it takes in the journal."""
+        return self.size
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +51,20 @@ class Record:
         return self.packed.size
 
     def load(self) -> Batch:
-        """The batch; any thread."""
+        """The batch; any thread. Raises `Unreadable` when it is damaged for good, `OSError` when it may yet be read."""
         return self.packed.load()
+
+
+class Unreadable(SpanmillError):  # noqa: N818 - says what is the matter
+    """A record is damaged: its bytes are not those that were written."""
 
 
 class Reader(Protocol):
     """A consumer's place in a journal: how far it has read, and (the cursor) how far it is done for good."""
+
+    @property
+    def committed(self) -> int:
+        """The cursor: everything up to this sequence is done for good."""
 
     def read(self) -> Record | None:
         """The record after the last one read; None when there is none yet."""
@@ -81,13 +95,25 @@ class Reader(Protocol):
 
 
 class Journal(Protocol):
-    """An ordered, bounded store of batches. All methods but `pack` are called on the event loop."""
+    """An ordered, bounded store of batches. All methods but `pack` are called on the event loop.
+
+    Ask for every reader, then `start`; `append` until `stop`.
+    """
 
     identity: str
     """Names the journal for as long as its records live; part of every `Position`."""
-    max_bytes: int
     durable: bool
     """Whether what it holds outlives the process."""
+
+    @property
+    def max_bytes(self) -> int:
+        """Most bytes that it holds."""
+
+    async def start(self) -> None:
+        """Find what was held when the process ended. Raises `StartError`."""
+
+    async def stop(self) -> None:
+        """Keep what is held, if that is this journal's nature. Safe twice, and without `start`."""
 
     @property
     def held_bytes(self) -> int:
@@ -106,7 +132,7 @@ class Journal(Protocol):
         """Take the batch; its sequence. Returning means it will survive what this journal survives. Raises `Busy`."""
 
     def reader(self, consumer: str) -> Reader:
-        """The consumer's place; the same name always gets the same place. Ask before the first append."""
+        """The consumer's place; the same name always gets the same place. Ask before `start`."""
 
 
 def digest(sender: str, payload: bytes) -> bytes:
@@ -115,4 +141,4 @@ def digest(sender: str, payload: bytes) -> bytes:
     return hashlib.sha256(sender.encode() + b"\0" + payload).digest()[:16]
 
 
-__all__ = ["Journal", "Packed", "Reader", "Record", "digest"]
+__all__ = ["Journal", "Packed", "Reader", "Record", "Unreadable", "digest"]

@@ -5,14 +5,12 @@ import itertools
 import uuid
 from collections import deque
 from collections.abc import Sequence
-from functools import partial
 
-from spanmill.batch import Batch, deserialize, serialize
-from spanmill.errors import Busy
+from spanmill.batch import Batch
 from spanmill.journal import Packed, Record
 from spanmill.journal.recent import RecentRequests
-
-_SMALL_BYTES = 128 * 1024
+from spanmill.journal.room import Room
+from spanmill.journal.stored import pack
 
 
 class MemoryJournal:
@@ -22,42 +20,31 @@ class MemoryJournal:
 
     def __init__(self, max_bytes: int, dedup_window: float = 600.0, retry_after: float = 1.0) -> None:
         self.identity = uuid.uuid4().hex
-        self.max_bytes = max_bytes
-        self.retry_after = retry_after
-        """Seconds that a refused sender is asked to wait."""
+        self._room = Room(max_bytes, retry_after)
         self._records: deque[Record] = deque()
-        self._held_bytes = 0
-        self._turned_away = 0
         self._last = 0
         self._readers: dict[str, MemoryReader] = {}
         self._recent = RecentRequests(dedup_window)
 
     @property
     def held_bytes(self) -> int:
-        return self._held_bytes
+        return self._room.held_bytes
+
+    @property
+    def max_bytes(self) -> int:
+        return self._room.max_bytes
+
+    async def start(self) -> None:
+        """Nothing was held."""
+
+    async def stop(self) -> None:
+        """What is held is gone with the process."""
 
     def reserve(self, size: int) -> None:
-        """A batch larger than the whole journal is let in when the journal is empty: else it could never pass.
-
-        What was turned away is remembered: nothing else is taken before there is room for as much, so that small
-        batches do not keep a large one out for ever, and `reserve(0)` tells whether senders are being refused.
-        """
-        needed = max(size, self._turned_away)
-        if self._records and self._held_bytes + needed > self.max_bytes:
-            self._turned_away = needed
-            raise Busy(f"the journal holds {self._held_bytes} bytes, of {self.max_bytes} allowed", self.retry_after)
-        self._turned_away = 0
+        self._room.reserve(size)
 
     def pack(self, batch: Batch, requests: Sequence[bytes] = ()) -> Packed:
-        """Large batches as they are, small ones as the bytes of an IPC stream.
-
-        As columns a batch of one span takes 200 KB: the decoder's builders begin with room for a thousand rows, and
-        the type of each of a hundred columns is described anew.
-        """
-        if batch.nbytes > _SMALL_BYTES:
-            return Packed(len(batch), batch.nbytes, lambda: batch, tuple(requests))
-        stream = serialize(batch)
-        return Packed(len(batch), stream.size, partial(deserialize, batch.signal, stream), tuple(requests))
+        return pack(batch, tuple(requests))
 
     def holds(self, request: bytes) -> bool:
         return request in self._recent
@@ -66,7 +53,7 @@ class MemoryJournal:
         self.reserve(packed.size)
         self._last += 1
         self._records.append(Record(self._last, asyncio.get_running_loop().time(), packed))
-        self._held_bytes += packed.size
+        self._room.held_bytes += packed.size
         self._recent.add(packed.requests)
         for reader in self._readers.values():
             reader.wake()
@@ -95,7 +82,7 @@ class MemoryJournal:
         """Drop what every reader has committed."""
         done = min((reader.committed for reader in self._readers.values()), default=self._last)
         while self._records and self._records[0].sequence <= done:
-            self._held_bytes -= self._records.popleft().size
+            self._room.held_bytes -= self._records.popleft().size
 
 
 class MemoryReader:

@@ -84,6 +84,39 @@ SIZE_BUCKETS = (
 _ITEMS = {"spans": "spans", "metric_points": "metric points", "log_records": "log records"}
 
 
+def _journal_definitions() -> Iterator[MetricDefinition]:
+    names = {
+        "held_bytes": "Bytes that wait for some exporter, by pipeline.",
+        "capacity_bytes": "Most bytes that may wait, by pipeline.",
+        "oldest_age": "Seconds that the oldest record has waited for some exporter.",
+    }
+    units = {"oldest_age": "seconds"}
+    for name, text in names.items():
+        yield MetricDefinition(f"spanmill_journal_{name}", "gauge", text, unit=units.get(name, "bytes"))
+    yield MetricDefinition("spanmill_journal_write_failures", "counter", "Writes and syncs of a journal that failed.")
+    yield MetricDefinition(
+        "spanmill_journal_damaged_records",
+        "counter",
+        "Places in a journal whose records cannot be read any more, or are gone: acknowledged data that is lost.",
+    )
+    yield MetricDefinition(
+        "spanmill_journal_torn_bytes",
+        "counter",
+        "Bytes that were being written, and not acknowledged, when the process or the power ended.",
+        unit="bytes",
+    )
+    yield MetricDefinition(
+        "spanmill_journal_sync_duration",
+        "histogram",
+        "Seconds that the disk took for a sync.",
+        DURATION_BUCKETS,
+        "seconds",
+    )
+    yield MetricDefinition(
+        "spanmill_journal_group_records", "histogram", "Records that one write and one sync served.", SIZE_BUCKETS
+    )
+
+
 def _definitions() -> Iterator[MetricDefinition]:
     for item, words in _ITEMS.items():
         yield MetricDefinition(
@@ -149,6 +182,12 @@ def _definitions() -> Iterator[MetricDefinition]:
         "counter",
         "Metric points that a prometheus exporter did not put on its page, by reason.",
     )
+    yield MetricDefinition(
+        "spanmill_intake_duplicate_requests",
+        "counter",
+        "Requests that were sent again within the window, byte for byte: answered as accepted, stored once.",
+    )
+    yield from _journal_definitions()
     yield MetricDefinition("spanmill_intake_batch_requests", "histogram", "Requests worked on together.", SIZE_BUCKETS)
     yield MetricDefinition(
         "spanmill_intake_batch_duration",
