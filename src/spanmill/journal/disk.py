@@ -70,6 +70,7 @@ class DiskJournal:
         self._trouble = ""
         self._cursor_file = CursorFile(self._disk, directory)
         self._dirty = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._committer: Committer | None = None
         labels = {"pipeline": str(pipeline)}
@@ -93,8 +94,9 @@ class DiskJournal:
     # Starting and stopping.
 
     async def start(self) -> None:
+        self._loop = asyncio.get_running_loop()
         try:
-            await asyncio.to_thread(self._open, asyncio.get_running_loop())
+            await asyncio.to_thread(self._open, self._loop)
         except OSError as error:
             raise StartError(
                 f"journal of pipeline {self._pipeline}",
@@ -322,9 +324,9 @@ class DiskJournal:
         return Cursors(self.identity, self._orphans | done)
 
     def _oldest_age(self) -> float:
-        """Seconds that the oldest record has been held, 0 when there is none."""
+        """Seconds that the oldest record has been held, 0 when there is none. Any thread."""
         oldest = self.record_after(self._floor())
-        return asyncio.get_running_loop().time() - oldest.appended if oldest else 0.0
+        return self._loop.time() - oldest.appended if oldest and self._loop else 0.0
 
 
 class DiskReader:
