@@ -59,18 +59,23 @@ class Collector:
 
     def start(self) -> None:
         """Start, and wait until it is ready. Raises `SpanmillError` with its log when it ends instead."""
-        command = [sys.executable, "-m", "spanmill", "run", "--config", str(self._config_path)]
         began = time.monotonic()
-        with self.log_path.open("wb") as log:
-            self.process = subprocess.Popen(  # noqa: S603 - our own program
-                command, cwd=self.directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=_environment()
-            )
+        process = self.spawn()
         while self._probe("/") != http.client.OK:
-            if self.process.poll() is not None or time.monotonic() - began > _READY_SECONDS:
+            if process.poll() is not None or time.monotonic() - began > _READY_SECONDS:
                 self.kill()
                 raise SpanmillError(f"the collector did not start:\n{self.log()}")
             time.sleep(_POLL_SECONDS)
         self.start_seconds = time.monotonic() - began
+
+    def spawn(self) -> "subprocess.Popen[bytes]":
+        """Start without waiting for anything."""
+        command = [sys.executable, "-m", "spanmill", "run", "--config", str(self._config_path)]
+        with self.log_path.open("wb") as log:
+            self.process = subprocess.Popen(  # noqa: S603 - our own program
+                command, cwd=self.directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=_environment()
+            )
+        return self.process
 
     def stop(self, number: int = signal.SIGTERM, timeout_seconds: float = 60.0) -> int:
         """Send a signal and wait until the process has ended; its exit code. Safe twice."""
