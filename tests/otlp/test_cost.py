@@ -106,7 +106,7 @@ def test_large_ordinary_requests_pass(signal: Signal, payload: bytes) -> None:
 def test_the_limit_is_exact(signal: Signal, data: st.DataObject) -> None:
     message: Any = data.draw(REQUESTS[signal])
     payload = message.SerializeToString() * 20
-    count = 20 * _items(message, signal)
+    count = 20 * items_of_message(message, signal)
     if len(payload) <= 2 * count or count < 2:
         return
     check_cost(payload, signal, count + _nested(payload))
@@ -119,7 +119,7 @@ def _nested(payload: bytes) -> int:
     return len(payload) // 10
 
 
-def _items(message: Any, signal: Signal) -> int:
+def items_of_message(message: Any, signal: Signal) -> int:
     if signal is Signal.TRACES:
         return sum(len(s.spans) for r in message.resource_spans for s in r.scope_spans)
     if signal is Signal.LOGS:

@@ -41,20 +41,22 @@ def attributes_to_map(attributes: pa.ListArray) -> pa.MapArray:
     return pa.MapArray.from_arrays(pa.array(offsets.astype(np.int32)), keys, texts)
 
 
-def check_nested(values: pa.StructArray, depth: int = 0) -> None:
+def check_nested(values: pa.StructArray) -> None:
     """Decode what is nested in arrays and maps, at every level, as protobuf's own parser would have.
 
-    Raises `ValueError` where that is not valid, or nested too deep: whatever passes can be rendered later.
+    Raises `ValueError` where that is not valid, or nested too deep: whatever passes can be rendered later. A level is
+    let go when the next one is decoded, so that depth costs no memory.
     """
-    arrays, maps = values.field("array_value"), values.field("kvlist_value")
-    if not (_has(arrays) or _has(maps)):
-        return
-    if depth == _MAX_DEPTH:
-        raise ValueError(f"attribute values are nested deeper than {_MAX_DEPTH} levels")
-    if _has(arrays):
-        check_nested(_decode(AnyValue, arrays.flatten()[0].flatten()), depth + 1)
-    if _has(maps):
-        check_nested(_decode(KeyValue, maps.flatten()[0].flatten()).field("value"), depth + 1)
+    levels = [(values, 0)]
+    while levels:
+        values, depth = levels.pop()
+        arrays, maps = values.field("array_value"), values.field("kvlist_value")
+        if depth == _MAX_DEPTH and (_has(arrays) or _has(maps)):
+            raise ValueError(f"attribute values are nested deeper than {_MAX_DEPTH} levels")
+        if _has(arrays):
+            levels.append((_decode(AnyValue, arrays.flatten()[0].flatten()), depth + 1))
+        if _has(maps):
+            levels.append((_decode(KeyValue, maps.flatten()[0].flatten()).field("value"), depth + 1))
 
 
 def attribute_values(attributes: pa.ListArray, key: str) -> pa.StructArray:
