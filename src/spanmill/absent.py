@@ -9,7 +9,7 @@ _NO_STORE: Final = "Use the parquet or duckdb exporter, or send OTLP on with otl
 _NO_SCRAPE: Final = "Spanmill receives OTLP only; let a Collector collect this and send OTLP here."
 _NO_OTTL: Final = "Spanmill has no OTTL: use attributes or resource to change attributes, and filter to drop rows."
 _NO_ENRICH: Final = "Set what is known with the resource processor, or let the SDK's resource detectors find it."
-_NO_AUTH: Final = "Authenticators are not in Spanmill yet: use mTLS (`tls.client_ca_file`), and `headers` on exporters."
+_NO_AUTH: Final = "Use bearertokenauth with a token file, basicauth, or mTLS (`tls.client_ca_file`)."
 
 _ABSENT: Final[dict[Kind, dict[str, str]]] = {
     Kind.RECEIVERS: {
@@ -74,8 +74,6 @@ _ABSENT: Final[dict[Kind, dict[str, str]]] = {
         "datadog": "Query the spans with SQL.",
     },
     Kind.EXTENSIONS: {
-        "basicauth": _NO_AUTH,
-        "bearertokenauth": _NO_AUTH,
         "oidc": _NO_AUTH,
         "oauth2client": _NO_AUTH,
         "headers_setter": "Not in Spanmill: `headers` on an exporter sets fixed ones.",

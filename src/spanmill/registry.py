@@ -113,6 +113,8 @@ COMPONENTS: Final[tuple[ComponentType, ...]] = (
         "spanmill.connectors.forward.config:ForwardConnectorConfig",
     ),
     _in_package(Kind.EXTENSIONS, "health_check", "HealthCheck", "liveness and readiness over HTTP"),
+    _in_package(Kind.EXTENSIONS, "basicauth", "BasicAuth", "users and passwords, for receivers or exporters"),
+    _in_package(Kind.EXTENSIONS, "bearertokenauth", "BearerTokenAuth", "tokens, for receivers and exporters"),
     ComponentType(Kind.EXTENSIONS, "pprof", "accepted and ignored", _IGNORED, ignored=True),
     ComponentType(Kind.EXTENSIONS, "zpages", "accepted and ignored", _IGNORED, ignored=True),
 )

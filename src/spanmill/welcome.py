@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from spanmill import __version__
 from spanmill.config.models import Configuration
+from spanmill.config.values import without_user_info
 from spanmill.graph import Graph
 from spanmill.names import Kind
 
@@ -22,7 +23,7 @@ def welcome(configuration: Configuration, graph: Graph, pages: Sequence[str]) ->
     for identity, config in configuration.used(Kind.EXPORTERS).items():
         target = next((str(v) for name in ("directory", "path", "endpoint") if (v := getattr(config, name, None))), "")
         if target:
-            yield _line(str(identity), target)
+            yield _line(str(identity), without_user_info(target))
         if identity.type == "parquet":
             yield _line("  ask it", f"spanmill query --directory {target} {_QUESTION}")
         if identity.type == "duckdb":

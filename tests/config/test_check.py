@@ -46,10 +46,6 @@ service:
         ("exporters: {file: {path: {HOME}}}", "is it a placeholder that was never filled in?"),
         ("exporters: {file: {path: ''}}", "exporters.file.path: is empty; expected text"),
         ("exporters: {debug: {auth: {authenticator: x}}}", "unknown key `auth`"),
-        (
-            "exporters: {otlp_grpc: {endpoint: 'a:1', auth: {authenticator: x}}}",
-            "`auth` cannot be used: authenticators are not",
-        ),
         ("exporters: {otlp_grpc: {endpoint: localhost}}", "the endpoint has no port; expected host:port"),
         ("exporters: {otlp_http: {}}", "exporters.otlp_http: there is no endpoint; expected `endpoint`"),
         (
@@ -110,7 +106,7 @@ service:
         ("receivers: {otlp: {protocols: {grpc: {tls: {min_version: '1.1'}}}}}", "expected 1.2 or 1.3"),
         ("receivers: {otlp: {protocols: {grpc: {endpoint: 'localhost'}}}}", "grpc.endpoint: the endpoint has no port"),
         ("receivers: {prometheus: }", "let a Collector collect this and send OTLP here"),
-        ("extensions: {basicauth: }", "Authenticators are not in Spanmill yet"),
+        ("extensions: {oidc: }", "Use bearertokenauth with a token file, basicauth, or mTLS"),
         (
             "connectors: {spanmetrics: }",
             "Spanmill has no connector of type `spanmetrics`; expected forward. Query the spans",

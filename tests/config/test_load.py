@@ -15,14 +15,17 @@ from spanmill.config.parse import YamlError, parse_scalar, parse_yaml
 from spanmill.config.tree import Location, Tree
 from spanmill.errors import ConfigError
 from spanmill.exporters.debug.config import DebugExporterConfig
-from spanmill.exporters.otlp_grpc.config import OtlpGrpcExporterConfig
 from spanmill.exporters.prometheus.config import PrometheusExporterConfig
 from spanmill.names import ComponentId
 from spanmill.processors.batch.config import BatchProcessorConfig
 from spanmill.processors.memory_limiter.config import MemoryLimiterProcessorConfig
+from spanmill.receivers.otlp.config import OtlpReceiverConfig
 from tests.config.conftest import RUNNABLE, Problems, Read
 
 HERE = Location("here")
+NO_ANCHOR = (
+    "an alias without an anchor before it; expected its anchor (&) above. A text that begins with * needs quotes."
+)
 
 
 def batch_of(read: Read, body: str, **options: object) -> BatchProcessorConfig:
@@ -95,19 +98,22 @@ def test_a_reference_to_a_file_is_its_content(read: Read, tmp_path: Path) -> Non
     assert (batch.send_batch_size, batch.timeout) == (12, 9.0)
 
 
-def headers_of(read: Read, value: str, **options: object) -> str:
-    body = f"{{endpoint: 'x:1', tls: {{insecure: true}}, headers: {{a: {value}}}}}"
-    config = read(f"{RUNNABLE}\n", f"exporters: {{otlp_grpc: {body}}}", **options).exporters[ComponentId("otlp_grpc")]
-    assert isinstance(config, OtlpGrpcExporterConfig)
-    return config.headers["a"].reveal()
+def text_of(read: Read, value: str, **options: object) -> str:
+    listeners = f"{{http: {{response_headers: {{a: {value}}}}}}}"
+    config = read(RUNNABLE, f"receivers: {{otlp: {{protocols: {listeners}}}}}", **options).receivers[
+        ComponentId("otlp")
+    ]
+    assert isinstance(config, OtlpReceiverConfig)
+    assert config.protocols.http is not None
+    return config.protocols.http.response_headers["a"]
 
 
 @pytest.mark.parametrize(
     "text", ["0123", "true", "1e3", "a: b", "*x", "a #b", '"quoted"', "{", "", "~", "a\nb: c\n---", "ü"]
 )
 def test_a_text_key_gets_a_variable_as_it_is_written(read: Read, text: str) -> None:
-    assert headers_of(read, "'${env:TOKEN}'", environ={"TOKEN": text}) == text
-    assert headers_of(read, "'Bearer ${env:TOKEN}'", environ={"TOKEN": text}) == f"Bearer {text}"
+    assert text_of(read, "'${env:TOKEN}'", environ={"TOKEN": text}) == text
+    assert text_of(read, "'Bearer ${env:TOKEN}'", environ={"TOKEN": text}) == f"Bearer {text}"
 
 
 @pytest.mark.parametrize(
@@ -123,7 +129,7 @@ def test_a_text_key_gets_a_variable_as_it_is_written(read: Read, text: str) -> N
     ],
 )
 def test_dollar_signs_that_begin_no_reference(read: Read, written: str, text: str) -> None:
-    assert headers_of(read, f"'{written}'") == text
+    assert text_of(read, f"'{written}'") == text
 
 
 def test_a_naked_variable_is_left_alone_with_a_warning(read: Read) -> None:
@@ -131,8 +137,8 @@ def test_a_naked_variable_is_left_alone_with_a_warning(read: Read) -> None:
         f"{RUNNABLE}\nprocessors: {{resource: {{attributes: [{{key: a, action: insert, value: $HOME}}]}}}}"
     )
     (warning,) = configuration.warnings
-    assert "`$HOME` without braces is not a reference" in warning.message
-    assert "${env:HOME}" in warning.hint
+    assert warning.message == "a $ without braces behind it begins no reference and is left as it is"
+    assert "${env:NAME}" in warning.hint
 
 
 def test_an_unset_variable_without_default_names_the_variable(problems: Problems) -> None:
@@ -224,11 +230,20 @@ def test_a_byte_order_mark_is_no_trouble(read: Read) -> None:
             "- a\n",
             "0.yaml:1:1: not a configuration; expected a map with receivers, exporters and service; found a list",
         ),
-        ("a: *b\n", "0.yaml:1:4: the alias *b has no anchor before it; expected &b above"),
-        ("a: &a [*a]\n", "0.yaml:1:8: the alias *a has no anchor before it; expected &a above"),
+        (
+            "a: *b\n",
+            f"0.yaml:1:4: {NO_ANCHOR}",
+        ),
+        (
+            "a: &a [*a]\n",
+            f"0.yaml:1:8: {NO_ANCHOR}",
+        ),
         ("a: [1, 2\nb: 3\n", "0.yaml:2:2: not YAML"),
         ("a: " + "[" * 150 + "]" * 150, "0.yaml:1:104: nested more than 100 levels deep"),
-        ("a: !python/object:x {}\n", "0.yaml:1:4: the tag !python/object:x has no meaning here"),
+        (
+            "a: !python/object:x {}\n",
+            "0.yaml:1:4: a tag that has no meaning here. A text that begins with ! needs quotes.",
+        ),
         ("? [a]\n: b\n", "0.yaml:1:3: a key that is not text; expected text"),
         ("a: \x07\n", "0.yaml:1:1: a control character that YAML does not allow"),
     ],

@@ -10,7 +10,7 @@ from spanmill.config.values import Duration, Flag, Positive, Secret, Whole, inva
 TlsVersion = Literal["1.2", "1.3"]
 Compression = Literal["none", "gzip", "deflate", "zstd"]
 
-NO_AUTH = "authenticators are not supported yet; protect the endpoint with `tls.client_ca_file`"
+NO_AUTH = "not supported: whoever asks comes without credentials; listen on localhost, or use `tls.client_ca_file`"
 NO_CIPHERS = "not supported: the TLS library's own choice of ciphers and curves is used"
 
 
@@ -141,17 +141,24 @@ class RetryOnFailure(Model):
     """How an export that failed for now is tried again. `journal.max_size_mib` bounds what waits meanwhile."""
 
     enabled: Flag = True
-    """Off: what cannot be delivered at once is dropped and counted."""
+    """Off: what cannot be delivered at once is given up: a dead letter, see `service.journal`."""
     initial_interval: Duration = 5.0
-    """Wait before the second attempt."""
+    """Wait before the second attempt. No wait is shorter than the server asks for."""
     randomization_factor: Annotated[float, Field(ge=0, le=1)] = 0.5
     """Each wait is varied by up to this share of itself."""
     multiplier: Annotated[float, Field(ge=1)] = 1.5
     """Each wait is so many times the one before."""
     max_interval: Duration = 30.0
     """No wait is longer."""
-    max_elapsed_time: Duration = 300.0
-    """Give up and drop after so long; 0: never give up."""
+    max_elapsed_time: Duration | None = None
+    """Give up after so long; 0: never. By default never when the journal is on disk, and after 300 s when it is in
+    memory."""
+
+    def gives_up_after(self, *, durable: bool) -> float:
+        """Seconds, 0 is never. `durable`: what waits is in a journal on disk."""
+        if self.max_elapsed_time is not None:
+            return self.max_elapsed_time
+        return 0.0 if durable else 300.0
 
 
 class QueueBatch(Model):
@@ -179,16 +186,16 @@ class SendingQueue(Model):
     """What waits for the exporter. In Spanmill it waits in the pipeline's journal, shared by its exporters."""
 
     on_when_null: ClassVar = frozenset({"batch"})
-    unsupported: ClassVar = {
-        "storage": "not supported: what waits is held in the pipeline's journal, see `service.journal`"
-    }
 
     enabled: Flag = True
     """Accepted for the Collector's sake: the journal is always there."""
     num_consumers: Positive = 10
     """Accepted for the Collector's sake: each exporter sends one batch at a time for each signal, in order."""
     queue_size: Positive = 1000
-    """Accepted for the Collector's sake: `service.journal.max_size_mib` bounds what waits, in bytes."""
+    """Accepted for the Collector's sake: `service.journal.max_size_mib` bounds what waits, in bytes. A full journal
+    tells senders to try again; nothing is dropped."""
+    storage: str | None = None
+    """Accepted for the Collector's sake: what waits is on disk unless `service.journal.enabled` is false."""
     sizer: Literal["requests", "items", "bytes"] = "requests"
     """Accepted for the Collector's sake: what `queue_size` counts."""
     wait_for_result: Flag = False

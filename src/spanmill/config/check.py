@@ -9,6 +9,7 @@ from spanmill.config.pipelines import Named, read_service
 from spanmill.config.problems import Problem, Severity, describe, dotted
 from spanmill.config.resources import Claim, listeners, outputs, overlap
 from spanmill.config.sections import Defined, read_sections
+from spanmill.config.security import security_problems
 from spanmill.config.topology import connector_problems
 from spanmill.config.tree import Tree
 from spanmill.names import Kind
@@ -28,6 +29,7 @@ def check(root: Tree) -> tuple[Configuration, list[Problem]]:
         *_clashes(configuration, root),
         *_uncarried(configuration, root),
         *_misfits(configuration, root),
+        *security_problems(configuration, defined, root),
     ]
     return configuration, problems
 

@@ -16,7 +16,9 @@ from spanmill.config.tree import Location, Tree
 from spanmill.config.tree import Path as TreePath
 
 _NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
-_NAKED: Final = re.compile(r"\$([a-zA-Z_][a-zA-Z0-9_]*)", re.ASCII)
+_NAKED: Final = re.compile(r"\$[a-zA-Z_]", re.ASCII)
+_BCRYPT: Final = re.compile(r"\$2[aby]\$[0-9]{2}\$", re.ASCII)
+"""How a password's hash begins, whose dollar signs nobody takes for references."""
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(?!-)", re.ASCII)
 _MOST_LEVELS: Final = 20
 _MOST_REFERENCES: Final = 10_000
@@ -62,11 +64,11 @@ class Expansion:
 
     def _warn_of_naked(self, tree: Tree, path: TreePath) -> None:
         assert isinstance(tree.value, str)
-        naked = _NAKED.search(tree.value.replace("$$", ""))
-        if naked is None:
+        if _NAKED.search(_BCRYPT.sub("", tree.value.replace("$$", ""))) is None:
             return
-        message = f"`{naked[0]}` without braces is not a reference and is left as it is"
-        hint = f"Write ${{env:{naked[1]}}} for the variable, or $${naked[1]} to keep the text."
+        # Not said: what follows it. It may be the end of a password.
+        message = "a $ without braces behind it begins no reference and is left as it is"
+        hint = "Write ${env:NAME} for a variable, or $$ to keep a dollar sign."
         self.problems.append(Problem(message, dotted(path), tree.location, hint=hint, severity=Severity.WARNING))
 
     def _scalar(self, tree: Tree, text: str) -> Tree:

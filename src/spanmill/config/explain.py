@@ -93,14 +93,18 @@ def _problem(error: ErrorDetails, model: type[Model], tree: Tree, path: Path) ->
     context = error.get("ctx", {})
     written, block, annotation = _follow(model, error["loc"])
     if context.get("key"):
-        below, block, annotation = _follow(block, tuple(context["key"].split(".")))
+        inner = annotation if isinstance(annotation, type) and issubclass(annotation, Model) else block
+        below, block, annotation = _follow(inner, tuple(context["key"].split(".")))
         written += below
     found = tree.find(written)
     if found is not None and (found.broken or _is_echo(error, found)):
         return None
     location = found.at_key() if found is not None else tree.nearest(written).at_key()
     message, expected, hint = _words(error, block, context, written)
-    shown = "" if error["type"] in ("missing", "extra_forbidden") else _shown(error, annotation, found)
+    secret = _holds_secrets(annotation)
+    shown = "" if secret or error["type"] in ("missing", "extra_forbidden") else _shown(error, found)
+    if secret and error["type"] in _EXPECTED and isinstance(error["input"], str):
+        hint = ""  # it would repeat the text
     return Problem(message, dotted(path + written), location, expected, shown, hint)
 
 
@@ -112,9 +116,9 @@ def _is_echo(error: ErrorDetails, found: Tree) -> bool:
     return error["type"] == "spanmill" and any(child.broken for child in children)
 
 
-def _shown(error: ErrorDetails, annotation: Any, found: Tree | None) -> str:
-    """What stands there, unless that is a secret or a whole block in which something is wrong."""
-    if found is None or annotation is Secret or (isinstance(found.value, dict | list) and error["type"] == "spanmill"):
+def _shown(error: ErrorDetails, found: Tree | None) -> str:
+    """What stands there, unless it is a whole block in which something is wrong."""
+    if found is None or (isinstance(found.value, dict | list) and error["type"] == "spanmill"):
         return ""
     if isinstance(found.value, dict | list):
         return describe(found.plain())
@@ -137,6 +141,16 @@ def _words(error: ErrorDetails, block: type[Model], context: Mapping[str, Any], 
         hint = _advice(_EXPECTED[kind], error["input"])
         return "wrong type", _EXPECTED[kind], hint
     return _bounds(kind, context)
+
+
+def _holds_secrets(annotation: Any) -> bool:
+    """Whether a secret may stand there, or further in: whoever writes text for a map may have written it all."""
+    annotation = bare(annotation)
+    if annotation is Secret:
+        return True
+    if isinstance(annotation, type) and issubclass(annotation, Model):
+        return any(_holds_secrets(field.annotation) for field in annotation.model_fields.values())
+    return any(_holds_secrets(argument) for argument in get_args(annotation))
 
 
 def _advice(expected: str, found: object) -> str:

@@ -2,11 +2,13 @@
 
 from typing import Any, ClassVar, Final
 
-from pydantic import Field, ValidationInfo, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from spanmill.config.authentication import ClientAuth, is_header_name
 from spanmill.config.base import Model, warn
 from spanmill.config.blocks import Compression, RetryOnFailure, SendingQueue, TlsClient
-from spanmill.config.values import Secret
+from spanmill.config.problems import describe
+from spanmill.config.values import Secret, invalid
 
 _ONCE_BESIDE_TLS: Final = ("insecure", "ca_file", "cert_file", "key_file", "server_name_override")
 
@@ -17,7 +19,6 @@ class ForwardingConfig(Model):
     on_when_null: ClassVar = frozenset({"retry_on_failure", "sending_queue"})
     also_accepted: ClassVar = {key: f"retired; write `tls.{key}`" for key in _ONCE_BESIDE_TLS}
     unsupported: ClassVar = {
-        "auth": "authenticators are not supported yet; a fixed token goes into `headers`",
         "middlewares": "not supported",
     }
 
@@ -27,10 +28,22 @@ class ForwardingConfig(Model):
     """How requests are compressed."""
     headers: dict[str, Secret] = Field(default_factory=dict)
     """Header fields of every request. Their values are not shown in logs."""
+    auth: ClientAuth | None = None
+    """The credentials that are sent with every request. None: none but what `headers` has."""
     retry_on_failure: RetryOnFailure = RetryOnFailure()
     """How an export that failed for now is tried again."""
     sending_queue: SendingQueue = SendingQueue()
     """What waits for the exporter, and how it is gathered."""
+
+    @field_validator("headers")
+    @classmethod
+    def sendable(cls, headers: dict[str, Secret]) -> dict[str, Secret]:
+        for name, value in headers.items():
+            if not is_header_name(name):
+                raise invalid(f"{describe(name)} is not the name of a header field", "a name such as X-Tenant")
+            if any(ord(character) < 32 or ord(character) == 127 for character in value.reveal()):
+                raise invalid(f"the header field {name} holds a line break or another control character", "text")
+        return headers
 
     @model_validator(mode="before")
     @classmethod

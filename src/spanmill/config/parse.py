@@ -115,8 +115,12 @@ class _Builder:
         assert event.start_mark is not None
         return Location(self._source, event.start_mark.line + 1, event.start_mark.column + 1)
 
-    def _error(self, message: str, event: Event, expected: str = "", found: str = "") -> YamlError:
-        return YamlError(Problem(message, location=self._location(event), expected=expected, found=found))
+    def _error(self, message: str, event: Event, expected: str = "", hint: str = "") -> YamlError:
+        return YamlError(Problem(message, location=self._location(event), expected=expected, hint=hint))
+
+    def _meaningless_tag(self, event: Event) -> YamlError:
+        # Not said: which. It may be a password that begins with an exclamation mark.
+        return self._error("a tag that has no meaning here", event, hint="A text that begins with ! needs quotes.")
 
     def _value(self, event: Event, level: int) -> Tree:
         before = self._count
@@ -126,7 +130,7 @@ class _Builder:
         if isinstance(event, AliasEvent):
             return self._alias(event)
         if isinstance(event, CollectionStartEvent) and event.tag not in _COLLECTION_TAGS:
-            raise self._error(f"the tag {event.tag} has no meaning here", event)
+            raise self._meaningless_tag(event)
         if isinstance(event, MappingStartEvent):
             tree = self._mapping(event, level)
         elif isinstance(event, SequenceStartEvent):
@@ -145,7 +149,8 @@ class _Builder:
 
     def _alias(self, event: AliasEvent) -> Tree:
         if event.anchor not in self._anchors:
-            raise self._error(f"the alias *{event.anchor} has no anchor before it", event, f"&{event.anchor} above")
+            hint = "A text that begins with * needs quotes."
+            raise self._error("an alias without an anchor before it", event, "its anchor (&) above", hint)
         tree, count = self._anchors[event.anchor]
         self._add(count, event)
         return tree
@@ -162,7 +167,7 @@ class _Builder:
             "null",
         ):
             return Tree(parse_scalar(text), location, text=text)
-        raise self._error(f"the tag {event.tag} has no meaning here", event)
+        raise self._meaningless_tag(event)
 
     def _sequence(self, start: CollectionStartEvent, level: int) -> Tree:
         children = []

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from spanmill.config.tree import Location, Path
+from spanmill.config.values import without_user_info
 
 _LONGEST_FOUND = 80
 
@@ -55,12 +56,13 @@ def dotted(path: Path) -> str:
 
 
 def describe(value: Any) -> str:
-    """A value as the user wrote it, or what kind of thing it is."""
+    """A value as the user wrote it, without passwords in URLs; or what kind of thing it is."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
+        value = without_user_info(value)
         return f'"{value}"' if len(value) <= _LONGEST_FOUND else f'"{value[:_LONGEST_FOUND]}..."'
     if isinstance(value, dict):
         return "a map" if value else "an empty map"

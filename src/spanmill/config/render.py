@@ -1,14 +1,11 @@
 """The configuration as plain values, every default filled in; `read_configuration` reads it back as the same."""
 
-import re
-from typing import Any, Final
+from typing import Any
 
 from spanmill.config.base import Model
 from spanmill.config.models import Configuration
-from spanmill.config.values import REDACTED, format_duration
+from spanmill.config.values import format_duration, without_user_info
 from spanmill.names import Kind
-
-_USER_INFO: Final = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 
 
 def render(configuration: Configuration, *, redacted: bool) -> dict[str, Any]:
@@ -43,7 +40,7 @@ def _dump(config: Model, redacted: bool) -> Any:
 
 
 def _without_user_info(value: Any) -> Any:
-    return _each_text(value, lambda text: _USER_INFO.sub(REDACTED, text).replace("$", "$$"))
+    return _each_text(value, lambda text: without_user_info(text).replace("$", "$$"))
 
 
 def _escaped(value: Any) -> Any:

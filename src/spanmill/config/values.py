@@ -16,6 +16,12 @@ from pydantic.functional_validators import PlainValidator
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 REDACTED: Final = "[REDACTED]"
+_USER_INFO: Final = re.compile(r"(?<=://)[^/\s]+(?=@)")
+
+
+def without_user_info(text: str) -> str:
+    """The text with the users and passwords of URLs in it replaced."""
+    return _USER_INFO.sub(REDACTED, text)
 
 
 def invalid(problem: str, expected: str = "", hint: str = "", key: str = "") -> PydanticCustomError:

@@ -38,6 +38,8 @@ class Refused:
     reason: str = ""
 
 
+Conceal = Callable[[str], str]
+"""Takes our credentials out of a peer's words."""
 Send = Callable[[bytes], Awaitable[Refused]]
 """Sends one serialized request. Raises `TooLarge`, `Busy` or `Rejected`."""
 
@@ -92,10 +94,10 @@ async def _forward_pieces(batch: Batch, pieces: int, send: Send) -> Refused:
     return Refused(items, reason)
 
 
-def partial_success(signal: Signal, response: Any) -> Refused:
+def partial_success(signal: Signal, response: Any, conceal: Conceal) -> Refused:
     """What an `Export<Signal>ServiceResponse` says was refused. A reason without items is a warning."""
     partial = response.partial_success
-    return Refused(max(0, getattr(partial, SERVICES[signal].rejected)), shortened(partial.error_message))
+    return Refused(max(0, getattr(partial, SERVICES[signal].rejected)), shortened(conceal(partial.error_message)))
 
 
 def status_of(serialized: bytes) -> Status | None:

@@ -5,6 +5,7 @@ from typing import Any, Self
 
 from pydantic import field_validator, model_validator
 
+from spanmill.config.authentication import is_header_value
 from spanmill.config.blocks import KeepaliveClient
 from spanmill.config.forwarding import ForwardingConfig
 from spanmill.config.values import Duration, Flag, invalid
@@ -50,6 +51,10 @@ class OtlpGrpcExporterConfig(ForwardingConfig):
     def grpc_can_do_it(self) -> Self:
         if self.compression == "zstd":
             raise invalid("gRPC's Python library has no zstd", "gzip, deflate or none", key="compression")
+        for name, value in self.headers.items():
+            if value.reveal() and not is_header_value(value.reveal()):
+                problem = f"the header field {name} holds what gRPC does not carry"
+                raise invalid(problem, "printable ASCII without spaces at its ends", key="headers")
         tls = self.tls
         if tls.insecure_skip_verify:
             hint = "Name the server's certificate in `tls.ca_file`, and its host in `tls.server_name_override`."

@@ -18,6 +18,7 @@ from spanmill.component import BatchPreference, Host, Position, Settings
 from spanmill.errors import Busy, Rejected, StartError
 from spanmill.exporters.forwarding import (
     MAX_RESPONSE_BYTES,
+    Conceal,
     Refused,
     TooLarge,
     forward,
@@ -28,6 +29,7 @@ from spanmill.exporters.forwarding import (
     status_of,
 )
 from spanmill.exporters.otlp_grpc.config import OtlpGrpcExporterConfig
+from spanmill.exporters.request_headers import RequestHeaders
 from spanmill.net.tls import ClientTls
 from spanmill.otlp.messages import SERVICES
 from spanmill.signal import Signal
@@ -61,7 +63,7 @@ class OtlpGrpcExporter:
         self._config = config
         self._name = f"{settings.kind.singular} {settings.id}"
         self._log = settings.log
-        self._metadata = tuple((key.lower(), value.reveal()) for key, value in config.headers.items())
+        self._headers: RequestHeaders | None = None
         self._tls: ClientTls | None = None
         self._channel: Any = None
         self._calls: dict[Signal, Any] = {}
@@ -70,6 +72,7 @@ class OtlpGrpcExporter:
         return preference(self._config)
 
     async def start(self, host: Host) -> None:
+        self._headers = RequestHeaders(self._config, host)
         if not self._config.plaintext:
             try:
                 self._tls = await asyncio.to_thread(ClientTls, self._config.tls)
@@ -104,11 +107,13 @@ class OtlpGrpcExporter:
         self._calls = {signal: self._channel.unary_unary(service.method) for signal, service in SERVICES.items()}
 
     async def _send(self, signal: Signal, payload: bytes) -> Refused:
+        assert self._headers is not None, "not started"
+        conceal = self._headers.conceal
         call = await asyncio.to_thread(
             self._calls[signal].future,
             payload,
             timeout=self._config.timeout or None,
-            metadata=self._metadata,
+            metadata=tuple((name.lower(), value) for name, value in self._headers.fields().items()),
             wait_for_ready=self._config.wait_for_ready,
         )
         try:
@@ -116,9 +121,9 @@ class OtlpGrpcExporter:
         finally:
             call.cancel()  # does nothing to a call that is over
         if call.code() is not grpc.StatusCode.OK:
-            raise _failure(call)
+            raise _failure(call, conceal)
         try:
-            refused = partial_success(signal, SERVICES[signal].response.FromString(call.result()))
+            refused = partial_success(signal, SERVICES[signal].response.FromString(call.result()), conceal)
         except DecodeError:
             self._log.warning("the peer accepted a request with an answer that is not OTLP")
             return Refused()
@@ -148,9 +153,9 @@ def _call_soon(loop: asyncio.AbstractEventLoop, function: Callable[[], None]) ->
         loop.call_soon_threadsafe(function)
 
 
-def _failure(call: Any) -> Exception:
+def _failure(call: Any, conceal: Conceal) -> Exception:
     """What a call that was not OK means to the one who holds the data."""
-    code, details = call.code(), shortened(call.details() or "")
+    code, details = call.code(), shortened(conceal(call.details() or ""))
     reason = f"{code.name}: {details}" if details else str(code.name)
     serialized = dict(call.trailing_metadata() or ()).get("grpc-status-details-bin", b"")
     status = status_of(serialized)

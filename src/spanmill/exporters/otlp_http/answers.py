@@ -11,6 +11,7 @@ from google.protobuf.message import DecodeError
 from spanmill.errors import Busy, Rejected
 from spanmill.exporters.forwarding import (
     MAX_RESPONSE_BYTES,
+    Conceal,
     Refused,
     TooLarge,
     partial_success,
@@ -55,22 +56,24 @@ async def read_answer(response: aiohttp.ClientResponse) -> Answer:
     )
 
 
-def refused_by(signal: Signal, answer: Answer) -> Refused | None:
+def refused_by(signal: Signal, answer: Answer, conceal: Conceal = str) -> Refused | None:
     """What was refused of a request that was accepted; None when the answer to it cannot be read.
 
-    Raises `TooLarge`, `Busy` with the delay that the server asks for, or `Rejected`.
+    Raises `TooLarge`, `Busy` with the delay that the server asks for, or `Rejected`. The server's words go through
+    `conceal`.
     """
     if 200 <= answer.status < 300:
-        return _of_success(signal, answer)
+        return _of_success(signal, answer, conceal)
     reason = f"HTTP {answer.status}"
-    if words := _words(answer):
+    if words := _words(answer, conceal):
         reason = f"{reason}: {words}"
     if answer.status in _RETRYABLE:
         raise Busy(reason, retry_after_seconds(answer.retry_after))
     if answer.status == _TOO_LARGE:
         raise TooLarge(reason)
     if 300 <= answer.status < 400 and answer.location:
-        reason = f"{reason}: the server redirects to {shortened(answer.location)}; write that address as the endpoint"
+        location = shortened(conceal(answer.location))
+        reason = f"{reason}: the server redirects to {location}; write that address as the endpoint"
     raise Rejected(reason)
 
 
@@ -88,37 +91,37 @@ def retry_after_seconds(header: str, now: datetime | None = None) -> float:
     return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
 
 
-def _of_success(signal: Signal, answer: Answer) -> Refused | None:
+def _of_success(signal: Signal, answer: Answer, conceal: Conceal) -> Refused | None:
     if not answer.body:
         return Refused()
     if answer.content_type == "application/json":
-        return _of_json(signal, answer.body)
+        return _of_json(signal, answer.body, conceal)
     try:
-        return partial_success(signal, SERVICES[signal].response.FromString(answer.body))
+        return partial_success(signal, SERVICES[signal].response.FromString(answer.body), conceal)
     except DecodeError:
         return None
 
 
-def _of_json(signal: Signal, body: bytes) -> Refused | None:
+def _of_json(signal: Signal, body: bytes, conceal: Conceal) -> Refused | None:
     first, *rest = SERVICES[signal].rejected.split("_")
     try:
         partial = orjson.loads(body).get("partialSuccess") or {}
         count = int(partial.get(first + "".join(part.capitalize() for part in rest), 0))
-        return Refused(max(0, count), shortened(str(partial.get("errorMessage", ""))))
+        return Refused(max(0, count), shortened(conceal(str(partial.get("errorMessage", "")))))
     except (AttributeError, TypeError, ValueError, OverflowError):  # orjson's error is a ValueError
         return None
 
 
-def _words(answer: Answer) -> str:
+def _words(answer: Answer, conceal: Conceal) -> str:
     """The message of a `google.rpc.Status` in either encoding, or a plain text; nothing from anything else."""
     if answer.content_type in ("application/x-protobuf", "application/protobuf"):
         status = status_of(answer.body)
-        return shortened(status.message) if status is not None else ""
+        return shortened(conceal(status.message)) if status is not None else ""
     if answer.content_type == "application/json":
         try:
-            return shortened(str(orjson.loads(answer.body).get("message", "")))
+            return shortened(conceal(str(orjson.loads(answer.body).get("message", ""))))
         except (AttributeError, ValueError):
             return ""
     if answer.content_type == "text/plain":
-        return shortened(answer.body[:4096].decode("utf-8", "replace"))
+        return shortened(conceal(answer.body[:4096].decode("utf-8", "replace")))
     return ""

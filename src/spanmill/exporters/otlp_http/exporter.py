@@ -10,11 +10,13 @@ import aiohttp
 from spanmill import __version__
 from spanmill.batch import Batch
 from spanmill.component import BatchPreference, Host, Position, Settings
+from spanmill.config.values import without_user_info
 from spanmill.errors import Busy, Rejected, StartError
 from spanmill.exporters.forwarding import Refused, forward, preference
 from spanmill.exporters.otlp_http.answers import Answer, read_answer, refused_by
 from spanmill.exporters.otlp_http.bodies import encode_body
 from spanmill.exporters.otlp_http.config import OtlpHttpExporterConfig
+from spanmill.exporters.request_headers import RequestHeaders
 from spanmill.net.tls import ClientTls
 from spanmill.signal import Signal
 
@@ -33,8 +35,8 @@ class OtlpHttpExporter:
             "Content-Type": _CONTENT_TYPES[config.encoding],
             "User-Agent": f"spanmill/{__version__}",
             **({} if config.compression == "none" else {"Content-Encoding": config.compression}),
-            **{key: value.reveal() for key, value in config.headers.items()},
         }
+        self._request_headers: RequestHeaders | None = None
         self._tls: ClientTls | None = None
         self._session: aiohttp.ClientSession | None = None
 
@@ -42,6 +44,8 @@ class OtlpHttpExporter:
         return preference(self._config)
 
     async def start(self, host: Host) -> None:
+        urls = tuple(url for signal in Signal if (url := self._config.url(signal)) is not None)
+        self._request_headers = RequestHeaders(self._config, host, (*urls, self._config.proxy_url or ""))
         try:
             self._tls = await asyncio.to_thread(ClientTls, self._config.tls)
         except OSError as error:
@@ -71,28 +75,32 @@ class OtlpHttpExporter:
             await session.close()
 
     async def _send(self, signal: Signal, url: str, payload: bytes) -> Refused:
-        config = self._config
+        assert self._request_headers is not None, "not started"
+        config, shown = self._config, without_user_info(url)
         body = await asyncio.to_thread(encode_body, signal, payload, config.encoding, config.compression)
         try:
             answer = await self._post(url, body)
         except TimeoutError:
-            raise Busy(f"{url} did not answer within {config.timeout:g} s", 0.0) from None
+            raise Busy(f"{shown} did not answer within {config.timeout:g} s", 0.0) from None
         except (aiohttp.ClientError, OSError) as error:
-            raise Busy(f"{url}: {str(error) or type(error).__name__}", 0.0) from None
-        refused = refused_by(signal, answer)
+            reason = self._request_headers.conceal(str(error)) or type(error).__name__
+            raise Busy(f"{shown}: {reason}", 0.0) from None
+        refused = refused_by(signal, answer, self._request_headers.conceal)
         if refused is None:
-            self._log.warning("the peer accepted a request with an answer that is not OTLP", url=url)
+            self._log.warning("the peer accepted a request with an answer that is not OTLP", url=shown)
             return Refused()
         if refused.reason and not refused.items:
-            self._log.warning("the peer accepted a request and warns", url=url, reason=refused.reason)
+            self._log.warning("the peer accepted a request and warns", url=shown, reason=refused.reason)
         return refused
 
     async def _post(self, url: str, body: bytes) -> Answer:
         assert self._session is not None
         assert self._tls is not None
+        assert self._request_headers is not None
         request = self._session.post(
             url,
             data=body,
+            headers=self._request_headers.fields(),
             allow_redirects=False,
             proxy=self._config.proxy_url or _proxy_of_environment(url),
             server_hostname=self._config.tls.server_name_override,

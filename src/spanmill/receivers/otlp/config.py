@@ -4,8 +4,9 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, ValidationInfo, model_validator
 
+from spanmill.config.authentication import ServerAuth
 from spanmill.config.base import Model, warn
-from spanmill.config.blocks import NO_AUTH, Cors, KeepaliveServer, TlsServer
+from spanmill.config.blocks import Cors, KeepaliveServer, TlsServer
 from spanmill.config.values import Duration, Endpoint, Flag, Positive, Whole, invalid
 
 _MIB = 1024 * 1024
@@ -14,12 +15,14 @@ _MIB = 1024 * 1024
 class Listener(Model):
     """What both protocols have: where to listen and how much to put up with from a sender."""
 
-    unsupported: ClassVar = {"auth": NO_AUTH, "middlewares": "not supported"}
+    unsupported: ClassVar = {"middlewares": "not supported"}
 
     transport: Literal["tcp", "tcp4", "tcp6", "unix"] = "tcp"
     """`unix`: the endpoint is the path of a socket. An endpoint that begins with `unix://` says the same."""
     tls: TlsServer | None = None
     """TLS of the listener. None: plain text."""
+    auth: ServerAuth | None = None
+    """Whom to let in. None: everyone."""
     include_metadata: Flag = False
     """Accepted for the Collector's sake: request headers are not passed on to processors."""
     max_decoded_items: Positive = 200_000

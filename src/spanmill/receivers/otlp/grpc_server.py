@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
 import grpc
 from google.rpc import code_pb2
 
-from spanmill.component import Host, Sender, Settings
+from spanmill.component import Host, Settings
 from spanmill.config.values import Endpoint
 from spanmill.errors import Busy
 from spanmill.net.listening import check_free
@@ -18,7 +19,9 @@ from spanmill.otlp.messages import SERVICES
 from spanmill.otlp.responses import Encoding
 from spanmill.receivers.otlp import answers
 from spanmill.receivers.otlp.answers import Refusal
+from spanmill.receivers.otlp.authentication import SenderCheck
 from spanmill.receivers.otlp.config import GrpcListener
+from spanmill.receivers.otlp.grpc_authentication import AuthenticatingInterceptor
 from spanmill.receivers.otlp.reception import Reception
 from spanmill.signal import Signal
 
@@ -32,7 +35,8 @@ _MAX_MESSAGE_CHARACTERS = 256
 _HANDSHAKE_MILLISECONDS = 10_000
 _NEVER_MILLISECONDS = 2**31 - 1
 
-Export = Callable[[bytes, Any], Awaitable[bytes]]
+Export = Callable[..., Awaitable[bytes]]
+"""Takes the message, the call's context and, where senders are authenticated, `name`."""
 
 
 class GrpcServer:
@@ -49,8 +53,10 @@ class GrpcServer:
         tls = ServerTls(self._config.tls) if self._config.tls else None
         check_free(self._config.endpoint)
         reception = Reception(host, self._settings, TRANSPORT, self._config.max_decoded_items)
-        methods = _methods(reception)
-        self._server = grpc.aio.server(handlers=(methods,), options=_options(self._config))
+        check = SenderCheck(self._config.auth, host)
+        interceptors = () if check.open else (AuthenticatingInterceptor(check, partial(_answer_error, reception)),)
+        methods = _methods(reception, check)
+        self._server = grpc.aio.server(handlers=(methods,), interceptors=interceptors, options=_options(self._config))
         try:
             port = self._bind(tls)
             self.endpoint = (
@@ -87,16 +93,19 @@ class _Methods(grpc.GenericRpcHandler):  # type: ignore[misc]
         return self._handlers.get(details.method)
 
 
-def _methods(reception: Reception) -> _Methods:
+def _methods(reception: Reception, check: SenderCheck) -> _Methods:
     return _Methods(
-        {SERVICES[signal].method: grpc.unary_unary_rpc_method_handler(_export(signal, reception)) for signal in Signal}
+        {
+            SERVICES[signal].method: grpc.unary_unary_rpc_method_handler(_export(signal, reception, check))
+            for signal in Signal
+        }
     )
 
 
-def _export(signal: Signal, reception: Reception) -> Export:
-    async def export(payload: bytes, context: Any) -> bytes:
+def _export(signal: Signal, reception: Reception, check: SenderCheck) -> Export:
+    async def export(payload: bytes, context: Any, name: str = "") -> bytes:
         try:
-            sender = Sender(_address(context.peer()))
+            sender = check.sender(name, _address(context.peer()))
             with reception.admission.hold(sender.name) as held:
                 try:
                     held.add(len(payload))
@@ -106,7 +115,7 @@ def _export(signal: Signal, reception: Reception) -> Export:
         except asyncio.CancelledError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it was, the sender gets an answer
-            _refuse(context, reception.refusal(error), signal)
+            _answer_error(reception, context, error, signal)
             return b""
         return responses.success(signal, outcome, Encoding.PROTOBUF)
 
@@ -119,12 +128,16 @@ def _address(peer: str) -> str:
     return unquote(address).rpartition(":")[0].strip("[]") if family.startswith("ip") else family
 
 
-def _refuse(context: Any, refusal: Refusal, signal: Signal) -> None:
+def _answer_error(reception: Reception, context: Any, error: Exception, signal: Signal | None = None) -> None:
+    _refuse(context, reception.refusal(error, _address(context.peer())), signal)
+
+
+def _refuse(context: Any, refusal: Refusal, signal: Signal | None) -> None:
     message = refusal.message[:_MAX_MESSAGE_CHARACTERS]
     trailers: list[tuple[str, bytes]] = []
     if refusal.retry_after is not None:
         trailers.append((_RETRY_TRAILER, responses.retry_info(refusal.retry_after)))
-    if refusal.grpc_code == code_pb2.INVALID_ARGUMENT:
+    if signal is not None and refusal.grpc_code == code_pb2.INVALID_ARGUMENT:
         details = responses.bad_request(refusal.grpc_code, message, SERVICES[signal].resources)
     else:
         details = responses.status(refusal.grpc_code, message, refusal.retry_after, Encoding.PROTOBUF)

@@ -10,13 +10,14 @@ from aiohttp import hdrs, web
 from google.rpc import code_pb2 as code
 
 from spanmill.admission import Held
-from spanmill.component import Outcome, Sender
+from spanmill.component import Outcome
 from spanmill.errors import Rejected
 from spanmill.otlp import responses
 from spanmill.otlp.json import from_json
 from spanmill.otlp.responses import Encoding
 from spanmill.receivers.otlp import answers, compression
 from spanmill.receivers.otlp.answers import Refusal
+from spanmill.receivers.otlp.authentication import SenderCheck
 from spanmill.receivers.otlp.config import HttpListener
 from spanmill.receivers.otlp.cors import CorsPolicy
 from spanmill.receivers.otlp.http_body import BodyLimits, Disconnected, decompress, read_body
@@ -33,9 +34,10 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 class HttpRequests:
     """Handles the requests of one listener."""
 
-    def __init__(self, config: HttpListener, reception: Reception) -> None:
+    def __init__(self, config: HttpListener, reception: Reception, check: SenderCheck) -> None:
         self._config = config
         self._reception = reception
+        self._check = check
         self._paths = {
             config.traces_url_path: Signal.TRACES,
             config.metrics_url_path: Signal.METRICS,
@@ -58,18 +60,21 @@ class HttpRequests:
             self._reception.count_reason("disconnected")
             return web.Response(status=400)  # to nobody
         except Exception as error:  # noqa: BLE001 - whatever it was, the sender gets an answer
-            return self._refuse(request, self._reception.refusal(error), encoding or Encoding.JSON)
+            refusal = self._reception.refusal(error, _address(request))
+            return self._refuse(request, refusal, encoding or Encoding.JSON)
         assert encoding is not None
         return self._answer(request, 200, responses.success(signal, outcome, encoding), encoding)
 
     async def _take(self, request: web.BaseRequest, encoding: Encoding | None) -> tuple[Signal, Outcome]:
+        self._check_header_size(request)
+        name = await self._check.authenticate(lambda header: request.headers.getall(header, []))
         signal = self._route(request)
         if encoding is None:
             found = request.headers.get(hdrs.CONTENT_TYPE)
             message = f"the content type is {found or 'missing'}; expected {Encoding.PROTOBUF} or {Encoding.JSON}"
             raise Refusal(415, code.INVALID_ARGUMENT, "content_type", message)
         algorithm = self._algorithm(request)
-        sender = Sender(request.remote or "unix")
+        sender = self._check.sender(name, _address(request))
         with self._reception.admission.hold(sender.name) as held:
             await self._continue(request)
             payload = await read_body(request, self._limits, held)
@@ -79,12 +84,15 @@ class HttpRequests:
                 payload = await self._to_protobuf(signal, payload, held)
             return signal, await self._reception.take(signal, payload, sender)
 
-    def _route(self, request: web.BaseRequest) -> Signal:
+    def _check_header_size(self, request: web.BaseRequest) -> None:
         size = sum(map(len, chain.from_iterable(request.raw_headers)))
         if size > self._config.max_header_bytes:
             raise header_too_large(self._config.max_header_bytes)
-        path = request.raw_path if request.raw_path[:1] == "/" else request.rel_url.raw_path
-        signal = self._paths.get(path.partition("?")[0])
+
+    def _route(self, request: web.BaseRequest) -> Signal:
+        target = request.raw_path if request.raw_path[:1] == "/" else request.rel_url.raw_path
+        path = target.partition("?")[0]  # what follows may be a credential that somebody put there
+        signal = self._paths.get(path)
         if signal is None:
             message = f"nothing is served at {path[:200]}; OTLP is at {', '.join(self._paths)}"
             raise Refusal(404, code.UNIMPLEMENTED, "path", message)
@@ -157,6 +165,10 @@ class HttpRequests:
         if not self._config.keep_alives_enabled:
             response.force_close()
         return response
+
+
+def _address(request: web.BaseRequest) -> str:
+    return request.remote or "unix"
 
 
 @lru_cache(maxsize=256)

@@ -10,6 +10,7 @@ from typing import Final
 from spanmill.component import Host, Settings
 from spanmill.net.listening import bound, listen, remove_unix_socket
 from spanmill.net.tls import ServerTls
+from spanmill.receivers.otlp.authentication import SenderCheck
 from spanmill.receivers.otlp.config import HttpListener
 from spanmill.receivers.otlp.http_connection import ConnectionServer
 from spanmill.receivers.otlp.http_requests import HttpRequests
@@ -40,7 +41,7 @@ class HttpServer:
         self._sockets = listen(self._config.endpoint)
         self.endpoint = bound(self._sockets, self._config.endpoint)
         reception = Reception(host, self._settings, TRANSPORT, self._config.max_decoded_items)
-        requests = HttpRequests(self._config, reception)
+        requests = HttpRequests(self._config, reception, SenderCheck(self._config.auth, host))
         self._server = ConnectionServer(requests.handle, self._config, reception, self._free.release)
         for listener in self._sockets:
             self._spawn(self._accept(listener))

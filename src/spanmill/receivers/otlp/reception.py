@@ -56,14 +56,18 @@ class Reception:
         self._outcomes["partial" if outcome.rejected else "accepted"].add()
         return outcome
 
-    def refusal(self, error: Exception) -> Refusal:
-        """The answer to a request that ended in `error`: counted, and logged at most once a minute for each reason."""
+    def refusal(self, error: Exception, address: str = "") -> Refusal:
+        """The answer to a request that ended in `error`: counted, and logged at most once a minute for each reason.
+
+        `address`, where it is known, tells in the log whose request it was.
+        """
         refusal = error if isinstance(error, Refusal) else answers.internal()
         self.count(refusal)
         if refusal.reason == "internal":
             self._log("internal", "a request failed by a fault of the collector", exc_info=error)
         elif refusal.reason != "busy":
-            self._log(refusal.reason, "bad requests are being rejected", example=refusal.message)
+            whose = {"sender": address} if address else {}
+            self._log(refusal.reason, "bad requests are being rejected", example=refusal.message, **whose)
         return refusal
 
     def count(self, refusal: Refusal) -> None:

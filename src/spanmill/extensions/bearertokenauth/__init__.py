@@ -1,0 +1,1 @@
+"""The bearertokenauth extension: tokens, checked at receivers and sent by exporters."""
