@@ -1,205 +1,200 @@
-"""Gathering, retrying and committing between a journal and an exporter."""
+"""Gathering, committing, giving up and draining between a journal and an exporter."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+from pathlib import Path
 
-from spanmill.batch import Batch
-from spanmill.component import BatchPreference, Host, Position
+import pytest
+
+from spanmill.component import BatchPreference, Position
 from spanmill.config.blocks import RetryOnFailure
-from spanmill.delivery import Delivery, ExporterNode
+from spanmill.delivery import Delivery
 from spanmill.errors import Busy, Rejected
+from spanmill.exporter_node import ExporterNode
 from spanmill.journal import Record
 from spanmill.journal.memory import MemoryJournal
-from spanmill.names import ComponentId, PipelineId
-from spanmill.signal import Signal
-from spanmill.telemetry.logs import component_log
+from spanmill.names import ComponentId
 from spanmill.telemetry.metrics import Metrics
-from tests.data import packed_size, span_ids, spans
-
-QUICK = RetryOnFailure.model_validate({"initial_interval": "1ms", "max_interval": "2ms", "max_elapsed_time": 0})
-
-
-class RecordingExporter:
-    """Keeps what it is handed; fails as told."""
-
-    def __init__(self, preference: BatchPreference | None = None) -> None:
-        self.wanted = preference or BatchPreference()
-        self.batches: list[list[int]] = []
-        self.positions: list[Position] = []
-        self.failures: list[Exception] = []
-        self.attempts = 0
-        self.arrived = asyncio.Event()
-        self.already: int | None = None
-
-    def preference(self, signal: Signal) -> BatchPreference:
-        return self.wanted
-
-    async def start(self, host: Host) -> None: ...
-
-    async def stop(self) -> None: ...
-
-    async def committed(self, journal: str, signal: Signal) -> int | None:
-        return self.already
-
-    async def export(self, batch: Batch, position: Position) -> None:
-        self.attempts += 1
-        if self.failures:
-            raise self.failures.pop(0)
-        self.batches.append(span_ids(batch))
-        self.positions.append(position)
-        self.arrived.set()
-
-    async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait until the condition holds; looked at after every export."""
-        while not condition():
-            self.arrived.clear()
-            await self.arrived.wait()
+from tests.data import packed_size, spans
+from tests.deliveries import QUICK, TRACES, Engine, RecordingExporter, until
+from tests.logs import CapturedLog
 
 
-@asynccontextmanager
-async def delivering(
-    exporter: RecordingExporter, retry: RetryOnFailure = QUICK, journal: MemoryJournal | None = None
-) -> AsyncIterator[tuple[MemoryJournal, Delivery, Metrics]]:
-    journal, metrics = journal or MemoryJournal(1 << 20), Metrics()
-    node = ExporterNode(ComponentId("record"), exporter, retry)
-    faults: list[BaseException] = []
-    delivery = Delivery(
-        PipelineId(Signal.TRACES),
-        journal,
-        node,
-        exporter.wanted,
-        metrics=metrics,
-        log=component_log("exporter", "record"),
-        fatal=faults.append,
-    )
-    await delivery.start()
-    try:
-        yield journal, delivery, metrics
-    finally:
-        await delivery.drain()
-    assert faults == []
+@pytest.fixture(params=[False, True], ids=["memory", "disk"])
+async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Engine]:
+    engine = Engine(tmp_path, durable=request.param)
+    yield engine
+    await engine.stop()
+    assert engine.faults == []
 
 
-async def test_without_a_preference_whatever_is_there_is_handed_over_at_once() -> None:
+async def delivering(engine: Engine, exporter: RecordingExporter, retry: RetryOnFailure = QUICK) -> Delivery:
+    delivery = engine.deliver(engine.node(exporter, retry))
+    await engine.start()
+    return delivery
+
+
+async def test_without_a_preference_whatever_is_there_is_handed_over_at_once(engine: Engine) -> None:
     exporter = RecordingExporter()
-    async with delivering(exporter) as (journal, _, _):
-        await journal.append(journal.pack(spans(2)))
-        await exporter.until(lambda: exporter.batches == [[1, 2]])
-        assert journal.held_bytes == 0
+    await delivering(engine, exporter)
+    await engine.send(2)
+    await until(lambda: engine.journals[TRACES].held_bytes == 0)
+    assert exporter.batches == [[1, 2]]
 
 
-async def test_records_are_gathered_until_there_are_enough_items() -> None:
+async def test_records_are_gathered_until_there_are_enough_items(engine: Engine) -> None:
     exporter = RecordingExporter(BatchPreference(min_items=4, max_age_seconds=60))
-    async with delivering(exporter) as (journal, _, _):
-        for number in (1, 2, 3):
-            await journal.append(journal.pack(spans(1, first=number)))
-        await asyncio.sleep(0)
-        assert exporter.batches == []
-        await journal.append(journal.pack(spans(1, first=4)))
-        await exporter.until(lambda: exporter.batches == [[1, 2, 3, 4]])
-        assert exporter.positions == [Position(journal.identity, 1, 4)]
+    await delivering(engine, exporter)
+    for number in (1, 2, 3):
+        await engine.send(1, first=number)
+    await asyncio.sleep(0)
+    assert exporter.batches == []
+    await engine.send(1, first=4)
+    await until(lambda: exporter.batches == [[1, 2, 3, 4]])
+    assert exporter.positions == [Position(engine.journals[TRACES].identity, 1, 4)]
 
 
-async def test_few_items_are_handed_over_when_they_are_old_enough() -> None:
+async def test_few_items_are_handed_over_when_they_are_old_enough(engine: Engine) -> None:
     exporter = RecordingExporter(BatchPreference(min_items=1000, max_age_seconds=0.01))
-    async with delivering(exporter) as (journal, _, _):
-        await journal.append(journal.pack(spans(1)))
-        await exporter.until(lambda: exporter.batches == [[1]])
+    await delivering(engine, exporter)
+    await engine.send(1)
+    await until(lambda: exporter.batches == [[1]])
 
 
-async def test_a_journal_that_fills_up_hands_over_early() -> None:
+async def test_a_journal_that_fills_up_hands_over_early(tmp_path: Path) -> None:
     exporter = RecordingExporter(BatchPreference(min_items=10_000, max_age_seconds=3600))
-    small = MemoryJournal(packed_size(spans(10)) * 3)
-    async with delivering(exporter, journal=small) as (journal, _, _):
-        await journal.append(journal.pack(spans(10)))
-        await journal.append(journal.pack(spans(10, first=11)))
-        await exporter.until(lambda: len(exporter.batches) == 1)
+    engine = Engine(tmp_path, durable=False, max_bytes=packed_size(spans(10)) * 3)
+    await delivering(engine, exporter)
+    await engine.send(10)
+    await engine.send(10, first=11)
+    await until(lambda: len(exporter.batches) == 1)
+    await engine.stop()
 
 
-async def test_draining_hands_over_what_is_there_and_ends() -> None:
+async def test_draining_hands_over_what_is_there_and_ends(engine: Engine) -> None:
     exporter = RecordingExporter(BatchPreference(min_items=1000, max_age_seconds=3600))
-    async with delivering(exporter) as (journal, delivery, _):
-        await journal.append(journal.pack(spans(1)))
-        await journal.append(journal.pack(spans(1, first=2)))
-        await delivery.drain()
-        assert [number for batch in exporter.batches for number in batch] == [1, 2]
-        assert (delivery.counted.sent, delivery.counted.held) == (2, 0)
+    delivery = await delivering(engine, exporter)
+    await engine.send(1)
+    await engine.send(1, first=2)
+    await delivery.drain()
+    assert exporter.got == [1, 2]
+    assert (delivery.counted.sent, delivery.counted.held, delivery.counted.kept) == (2, 0, 0)
 
 
-async def test_a_busy_exporter_is_tried_again_and_nothing_is_committed_before() -> None:
+async def test_a_busy_exporter_is_tried_again_and_nothing_is_committed_before(engine: Engine) -> None:
     exporter = RecordingExporter()
-    exporter.failures = [Busy("no", 0.0), Busy("still no", 0.0)]
-    async with delivering(exporter) as (journal, delivery, metrics):
-        await journal.append(journal.pack(spans(3)))
-        assert journal.held_bytes > 0
-        await exporter.until(lambda: exporter.batches == [[1, 2, 3]])
-        assert exporter.attempts == 3
-        assert delivery.node.failing_since is None
-        await delivery.drain()
-        assert metrics.value("otelcol_exporter_sent_spans") == 3
+    exporter.answers = [Busy("no", 0.0), Busy("still no", 0.0)]
+    delivery = await delivering(engine, exporter)
+    await engine.send(3)
+    assert engine.journals[TRACES].held_bytes > 0
+    await until(lambda: exporter.batches == [[1, 2, 3]])
+    await delivery.drain()
+    assert exporter.attempts == 3
+    assert delivery.node.breaker.failing_since is None
+    assert engine.metrics.value("otelcol_exporter_sent_spans") == 3
 
 
-async def test_what_an_exporter_rejects_is_given_up_counted_and_the_next_goes_through() -> None:
+async def test_what_an_exporter_rejects_becomes_a_dead_letter_and_the_next_goes_through(engine: Engine) -> None:
     exporter = RecordingExporter()
-    exporter.failures = [Rejected("unreadable")]
-    async with delivering(exporter) as (journal, delivery, metrics):
-        await journal.append(journal.pack(spans(3)))
-        while not metrics.value("otelcol_exporter_send_failed_spans"):
-            await asyncio.sleep(0)
-        await journal.append(journal.pack(spans(1, first=9)))
-        await exporter.until(lambda: exporter.batches == [[9]])
-        await delivery.drain()
-        assert (delivery.counted.sent, delivery.counted.failed) == (1, 3)
+    exporter.answers = [Rejected("HTTP 400: unreadable")]
+    delivery = await delivering(engine, exporter)
+    await engine.send(3)
+    await until(lambda: delivery.counted.failed)
+    await engine.send(1, first=9)
+    await until(lambda: exporter.batches == [[9]])
+    await delivery.drain()
+    assert (delivery.counted.sent, delivery.counted.failed) == (1, 3)
+    assert engine.journals[TRACES].held_bytes == 0
+    ((letter, numbers),) = engine.letters()
+    assert numbers == [1, 2, 3]
+    assert (letter.pipeline, letter.exporter, letter.reason) == ("traces", "record", "HTTP 400: unreadable")
+    assert (letter.items, letter.refused, letter.first, letter.last) == (3, 3, 1, 1)
+    values = [engine.metrics.value(f"spanmill_exporter_{name}") for name in ("dead_letters", "dead_letter_items")]
+    assert values == [1, 3]
+    assert engine.metrics.value("otelcol_exporter_send_failed_spans") == 3
 
 
-async def test_a_defect_in_an_exporter_costs_its_batch_and_not_the_delivery() -> None:
+async def test_a_letter_of_a_batch_that_was_partly_delivered_holds_all_of_it_and_the_number(engine: Engine) -> None:
     exporter = RecordingExporter()
-    exporter.failures = [ZeroDivisionError("oops")]
-    async with delivering(exporter) as (journal, _, metrics):
-        await journal.append(journal.pack(spans(2)))
-        while not metrics.value("otelcol_exporter_send_failed_spans"):
-            await asyncio.sleep(0)
-        await journal.append(journal.pack(spans(1, first=7)))
-        await exporter.until(lambda: exporter.batches == [[7]])
+    exporter.answers = [Rejected("2 spans have no name", 2)]
+    delivery = await delivering(engine, exporter)
+    await engine.send(5)
+    await until(lambda: delivery.counted.failed)
+    assert (delivery.counted.sent, delivery.counted.failed) == (3, 2)
+    ((letter, numbers),) = engine.letters()
+    assert (letter.items, letter.refused, numbers) == (5, 2, [1, 2, 3, 4, 5])
 
 
-async def test_after_max_elapsed_time_a_batch_is_given_up() -> None:
+async def test_without_a_place_for_dead_letters_what_is_given_up_is_logged_and_counted(engine: Engine) -> None:
     exporter = RecordingExporter()
-    exporter.failures = [Busy("down", 0.0)] * 1000
-    retry = RetryOnFailure.model_validate(
-        {"initial_interval": "1ms", "max_interval": "2ms", "max_elapsed_time": "10ms"}
-    )
-    async with delivering(exporter, retry) as (journal, delivery, metrics):
-        await journal.append(journal.pack(spans(2)))
-        while not metrics.value("otelcol_exporter_send_failed_spans"):
-            await asyncio.sleep(0.001)
-        assert delivery.counted.failed == 2
-        exporter.failures = []
+    exporter.answers = [Rejected("unreadable")]
+    delivery = engine.deliver(engine.node(exporter), letters=False)
+    await engine.start()
+    await engine.send(3)
+    await until(lambda: delivery.counted.failed == 3)
+    assert engine.events("error") == ["data was given up"]
+    assert list(engine.letters()) == []
 
 
-async def test_without_retry_a_busy_answer_gives_the_batch_up() -> None:
+async def test_letters_that_go_for_want_of_room_are_logged_and_counted(engine: Engine) -> None:
     exporter = RecordingExporter()
-    exporter.failures = [Busy("down", 0.0)]
-    async with delivering(exporter, RetryOnFailure(enabled=False)) as (journal, delivery, metrics):
-        await journal.append(journal.pack(spans(2)))
-        while not metrics.value("otelcol_exporter_send_failed_spans"):
-            await asyncio.sleep(0)
-        assert delivery.counted.failed == 2
+    exporter.always = Rejected("unreadable")
+    engine.dead_letters.max_bytes = 50_000
+    delivery = await delivering(engine, exporter)
+    for number in range(8):
+        await engine.send(1, first=number + 1)
+        await until(lambda: delivery.counted.failed == number + 1)  # noqa: B023 - called in this round
+    kept = len(list(engine.letters()))
+    assert 0 < kept < 8
+    assert engine.metrics.value("spanmill_exporter_lost_dead_letter_items") == 8 - kept
+    assert sum("want of room" in event for event in engine.events("error")) == 8 - kept
 
 
-async def test_giving_up_a_drain_says_how_many_items_were_left() -> None:
+async def test_an_exporter_that_always_fails_by_a_defect_on_one_record_costs_that_record_alone(engine: Engine) -> None:
+    exporter = RecordingExporter(BatchPreference(min_items=5, max_age_seconds=60))
+    exporter.poison = {3}
+    delivery = await delivering(engine, exporter)
+    for number in range(1, 6):
+        await engine.send(1, first=number)
+    await until(lambda: exporter.got == [1, 2, 4, 5])
+    await delivery.drain()
+    ((letter, numbers),) = engine.letters()
+    assert numbers == [3]
+    assert letter.reason == "the exporter failed: ZeroDivisionError: poison (given up after 5 attempts)"
+    alone = [numbers for _, numbers in exporter.offered if numbers == [3]]
+    assert len(alone) == 5
+    assert (delivery.counted.sent, delivery.counted.failed) == (4, 1)
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("oops"), asyncio.CancelledError()])
+async def test_a_defect_that_passes_costs_nothing(engine: Engine, error: BaseException) -> None:
     exporter = RecordingExporter()
-    exporter.failures = [Busy("down", 30.0)]
-    async with delivering(exporter) as (journal, delivery, _):
-        await journal.append(journal.pack(spans(5)))
-        while not exporter.attempts:
-            await asyncio.sleep(0)
-        draining = asyncio.create_task(delivery.drain())
-        await asyncio.sleep(0)
-        draining.cancel()
-        await asyncio.gather(draining, return_exceptions=True)
-        assert delivery.counted.held == 5
+    exporter.answers = [error, error]
+    delivery = await delivering(engine, exporter)
+    await engine.send(2)
+    await until(lambda: exporter.batches == [[1, 2]])
+    await delivery.drain()
+    assert delivery.counted.failed == 0
+
+
+async def test_an_error_of_the_operating_system_is_tried_again_however_often(engine: Engine) -> None:
+    exporter = RecordingExporter()
+    exporter.answers = [ConnectionResetError(104, "Connection reset by peer")] * 20
+    await delivering(engine, exporter)
+    await engine.send(2)
+    await until(lambda: exporter.batches == [[1, 2]])
+    assert list(engine.letters()) == []
+
+
+async def test_without_retry_a_busy_answer_gives_the_batch_up_at_once(engine: Engine) -> None:
+    exporter = RecordingExporter()
+    exporter.always = Busy("down", 0.0)
+    delivery = await delivering(engine, exporter, RetryOnFailure(enabled=False))
+    for number in range(1, 9):
+        await engine.send(1, first=number)
+    await until(lambda: delivery.counted.failed == 8)
+    assert sorted(number for _, numbers in engine.letters() for number in numbers) == list(range(1, 9))
+    assert next(engine.letters())[0].reason == "down (retry_on_failure is not enabled)"
 
 
 async def test_an_exporter_whose_output_holds_records_is_not_handed_them_again() -> None:
@@ -209,23 +204,30 @@ async def test_an_exporter_whose_output_holds_records_is_not_handed_them_again()
     journal.reader("traces>record")
     for number in (1, 2, 3):
         await journal.append(journal.pack(spans(1, first=number)))
-    async with delivering(exporter, journal=journal):
-        await exporter.until(lambda: exporter.batches == [[3]])
+    node = ExporterNode(ComponentId("record"), exporter, QUICK)
+    delivery = Delivery(
+        TRACES, journal, node, exporter.wanted, metrics=Metrics(), log=CapturedLog(), fatal=lambda _: None
+    )
+    await delivery.start()
+    await until(lambda: exporter.batches == [[3]])
+    await delivery.drain()
 
 
 async def test_a_delivery_that_dies_is_reported_as_fatal() -> None:
     class BrokenJournal(MemoryJournal):
-        def record(self, sequence: int) -> Record | None:
+        def record_after(self, sequence: int) -> Record | None:
             raise LookupError("the journal is broken")
+
+        record = record_after
 
     reported: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
     delivery = Delivery(
-        PipelineId(Signal.TRACES),
+        TRACES,
         BrokenJournal(1 << 20),
         ExporterNode(ComponentId("record"), RecordingExporter(), QUICK),
         BatchPreference(),
         metrics=Metrics(),
-        log=component_log("exporter", "record"),
+        log=CapturedLog(),
         fatal=reported.set_result,
     )
     await delivery.start()

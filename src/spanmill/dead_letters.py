@@ -11,13 +11,13 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import quote
 
 import pyarrow as pa
 
 from spanmill.batch import Batch
-from spanmill.disk import Disk, is_temporary, make_directories, temporary, write_whole
+from spanmill.disk import PRIVATE_DIRECTORY, PRIVATE_FILE, Disk, is_temporary, make_directories, write_whole
 from spanmill.errors import SpanmillError
 from spanmill.signal import Signal
 
@@ -107,15 +107,8 @@ class DeadLetters:
 
     def _write(self, path: Path, contents: pa.Buffer) -> None:
         for directory in (path.parent.parent, path.parent):
-            if not directory.is_dir():
-                make_directories(self._disk, directory)
-                directory.chmod(0o700)
-
-        def write(file: Any) -> None:
-            temporary(path).chmod(0o600)
-            file.write(contents)
-
-        write_whole(self._disk, path, write)
+            make_directories(self._disk, directory, PRIVATE_DIRECTORY)
+        write_whole(self._disk, path, lambda file: file.write(contents), PRIVATE_FILE)
 
     def _make_room(self, size: int, for_path: Path) -> list[Letter]:
         gone = []

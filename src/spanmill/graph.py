@@ -16,11 +16,14 @@ from typing import Any
 from spanmill.admission import Admission
 from spanmill.component import BatchPreference, Intake, Settings, Status
 from spanmill.config.models import Configuration
-from spanmill.delivery import STORE_RETRY, Delivered, Delivery, ExporterNode
+from spanmill.dead_letters import DeadLetters
+from spanmill.delivery import STORE_RETRY, Delivered, Delivery
+from spanmill.disk import Disk
 from spanmill.errors import Busy, StartError
+from spanmill.exporter_node import ExporterNode
 from spanmill.intake import SignalIntake
 from spanmill.journal import Journal
-from spanmill.journal.directory import JournalDirectory
+from spanmill.journal.directory import DEAD_LETTERS, JournalDirectory
 from spanmill.journal.memory import MemoryJournal
 from spanmill.names import ComponentId, Kind, PipelineId
 from spanmill.pipeline import MeasuredTransform, Pipeline
@@ -45,6 +48,11 @@ class Report:
     def held(self) -> int:
         """Items that were still in memory and are lost, added up over the exporters that did not get them."""
         return sum(delivered.held for delivered in self.exporters.values())
+
+    @property
+    def kept(self) -> int:
+        """Items that wait on disk for the next start, added up over the exporters that did not get them."""
+        return sum(delivered.kept for delivered in self.exporters.values())
 
 
 class Graph:
@@ -122,7 +130,17 @@ class Graph:
         config = self._configuration.service.journal
         return MemoryJournal(config.max_bytes, config.dedup_window)
 
+    def _build_dead_letters(self) -> DeadLetters | None:
+        """None when journals are in memory: then nothing touches a disk, and what is given up is gone."""
+        if self.journals is None:
+            return None
+        max_bytes = self._configuration.service.journal.dead_letters_max_size_mib * _MIB
+        dead_letters = DeadLetters(self.journals.path / DEAD_LETTERS, max_bytes, Disk())
+        self._metrics.gauge("spanmill_dead_letters_bytes", lambda: dead_letters.held_bytes)
+        return dead_letters
+
     def _build_deliveries(self) -> list[Delivery]:
+        dead_letters = self._build_dead_letters()
         deliveries = []
         for identity, section in self._configuration.service.pipelines.items():
             pipeline = self.pipelines[identity]
@@ -134,7 +152,14 @@ class Graph:
                 log = component_log("exporter", str(exporter))
                 deliveries.append(
                     Delivery(
-                        identity, pipeline.journal, node, preference, metrics=self._metrics, log=log, fatal=self._fatal
+                        identity,
+                        pipeline.journal,
+                        node,
+                        preference,
+                        metrics=self._metrics,
+                        log=log,
+                        fatal=self._fatal,
+                        dead_letters=dead_letters,
                     )
                 )
         return deliveries
@@ -227,29 +252,35 @@ class Graph:
             total = exporters.setdefault(str(delivery.node.identity), Delivered())
             total.sent += delivery.counted.sent
             total.failed += delivery.counted.failed
+            total.kept += delivery.counted.kept
             total.held += delivery.counted.held
         return Report(exporters)
 
     def status(self) -> Status:
         """See `Status`: not ready while starting or stopping, while a pipeline refuses, or while nothing leaves one."""
-        failing = self._failing()
+        failing, stuck = self._failing()
         reasons = [f"{name} is {state}" for name, state in self._states.items() if state != "ok"]
         for pipeline in self.pipelines.values():
             reasons.extend(_refusal(pipeline))
             exporters = {str(d.node.identity) for d in self.deliveries if d.pipeline == pipeline.identity}
-            if exporters and exporters <= failing.keys():
+            if exporters and exporters <= stuck:
                 reasons.append(f"nothing leaves pipeline {pipeline.identity}: every exporter of it is failing")
         components = self._states | {f"exporter/{name}": state for name, state in failing.items()}
         uptime = time.monotonic() - self._built
         return Status(bool(self._states) and not reasons, tuple(reasons), uptime, components)
 
-    def _failing(self) -> dict[str, str]:
+    def _failing(self) -> tuple[dict[str, str], set[str]]:
+        """The exporters that fail, with how; and those that have for so long that nothing may be expected of them."""
         now = asyncio.get_running_loop().time()
-        return {
-            str(node.identity): f"failing: {node.failure}"
-            for node in self.exporters.values()
-            if node.failing_since is not None and now - node.failing_since > _FAILING_SECONDS
-        }
+        failing, stuck = {}, set()
+        for identity, node in self.exporters.items():
+            breaker, since = node.breaker, node.breaker.failing_since
+            long = since is not None and now - since > _FAILING_SECONDS
+            if long or breaker.is_open:
+                failing[str(identity)] = f"failing: {breaker.reason}"
+            if long:
+                stuck.add(str(identity))
+        return failing, stuck
 
     def report_fatal(self, error: BaseException) -> None:
         """A component died while running."""

@@ -117,6 +117,17 @@ def _journal_definitions() -> Iterator[MetricDefinition]:
     )
 
 
+def _dead_letter_definitions() -> Iterator[MetricDefinition]:
+    yield MetricDefinition("spanmill_exporter_dead_letters", "counter", "Batches kept as dead letters.")
+    yield MetricDefinition("spanmill_exporter_dead_letter_items", "counter", "Items in batches kept as dead letters.")
+    yield MetricDefinition(
+        "spanmill_exporter_lost_dead_letter_items",
+        "counter",
+        "Items given up whose dead letters were deleted for want of room: they are nowhere now.",
+    )
+    yield MetricDefinition("spanmill_dead_letters_bytes", "gauge", "Bytes of dead letters on the disk.", unit="bytes")
+
+
 def _definitions() -> Iterator[MetricDefinition]:
     for item, words in _ITEMS.items():
         yield MetricDefinition(
@@ -165,6 +176,12 @@ def _definitions() -> Iterator[MetricDefinition]:
     )
     yield MetricDefinition("otelcol_exporter_queue_capacity", "gauge", "Bytes the journal may hold.", unit="bytes")
     yield MetricDefinition("otelcol_exporter_in_flight_requests", "gauge", "Number of exports under way.")
+    yield MetricDefinition(
+        "spanmill_exporter_breaker_open",
+        "gauge",
+        "1 while the exporter is taken to be down and is only tried once in a while, otherwise 0.",
+    )
+    yield from _dead_letter_definitions()
     yield MetricDefinition(
         "otelcol_exporter_queue_batch_send_size", "histogram", "Items handed to the exporter at once.", SIZE_BUCKETS
     )
