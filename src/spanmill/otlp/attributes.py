@@ -126,6 +126,13 @@ def remove(attributes: pa.ListArray, chosen: np.ndarray) -> pa.ListArray:
     return _lists(attributes, attributes.flatten().filter(pa.array(~chosen)), kept[_offsets(attributes)])
 
 
+def with_attributes(resources: pa.StructArray, attributes: pa.ListArray) -> pa.StructArray:
+    """Resource messages with other attributes. One that was not sent at all exists as soon as it has an attribute."""
+    children = [attributes if f.name == "attributes" else resources.field(f.name) for f in resources.type]
+    exists = pc.or_(resources.is_valid(), pc.greater(pc.list_value_length(attributes), 0))
+    return pa.StructArray.from_arrays(children, fields=list(resources.type), mask=pc.invert(exists))
+
+
 def entry_rows(attributes: pa.ListArray) -> np.ndarray:
     """For each entry of all rows the index of its row."""
     return _rows(attributes)

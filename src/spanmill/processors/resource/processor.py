@@ -2,10 +2,10 @@
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from spanmill.batch import Batch
 from spanmill.component import Settings
+from spanmill.otlp.attributes import with_attributes
 from spanmill.processors.attributes.actions import apply, compile_actions
 from spanmill.processors.resource.config import ResourceProcessorConfig
 
@@ -23,13 +23,6 @@ class ResourceProcessor:
         after = apply(self._steps, before, np.ones(len(envelopes), dtype=bool))
         if after is before:
             return batch
-        children = [_with_attributes(envelopes.field(0), after), *envelopes.flatten()[1:]]
+        children = [with_attributes(envelopes.field(0), after), *envelopes.flatten()[1:]]
         changed = pa.StructArray.from_arrays(children, fields=list(envelopes.type))
         return batch.with_record_column("resource", pa.DictionaryArray.from_arrays(column.indices, changed))
-
-
-def _with_attributes(resources: pa.StructArray, attributes: pa.ListArray) -> pa.StructArray:
-    """Resource messages with other attributes. One that was not sent at all exists as soon as it has an attribute."""
-    children = [attributes if f.name == "attributes" else resources.field(f.name) for f in resources.type]
-    exists = pc.or_(resources.is_valid(), pc.greater(pc.list_value_length(attributes), 0))
-    return pa.StructArray.from_arrays(children, fields=list(resources.type), mask=pc.invert(exists))
