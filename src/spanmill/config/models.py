@@ -63,7 +63,11 @@ class IntakeLimits(Model):
     max_batch_bytes: Positive = 16 * 1024 * 1024
     """Most bytes of requests that are worked on as one batch."""
     max_in_flight_mib: Positive = 128
-    """Most bytes of requests that were received and not yet answered, in MiB. Beyond it senders must try later."""
+    """Most bytes of requests that were received and not yet answered, in MiB. Beyond it senders must try later, those
+    first that hold most of it; requests that take much memory to decode count for more than their bytes."""
+    max_memory_percentage: Annotated[int, Field(strict=True, ge=0, le=100)] = 90
+    """Senders must try later while the process holds more than this share of the memory that its container or control
+    group may have, whether or not a pipeline has a `memory_limiter`. 0, or no such limit: no bound."""
 
 
 class ServiceSection(Model):

@@ -1,40 +1,22 @@
-"""The memory_limiter: when it refuses, what it counts, and what it takes for all the memory there is."""
+"""The memory_limiter: the Collector's limits, and what it counts. When it refuses is the memory guard's."""
 
-import asyncio
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from spanmill.errors import Busy
+from spanmill.memory_guard import Limits
 from spanmill.names import Kind
 from spanmill.pipeline import Gate
 from spanmill.processors.memory_limiter.config import MemoryLimiterProcessorConfig
-from spanmill.processors.memory_limiter.memory import give_back, total_bytes
-from spanmill.processors.memory_limiter.processor import MemoryLimiterProcessor
-from spanmill.processors.memory_limiter.watch import Limits, Watch, limits
+from spanmill.processors.memory_limiter.processor import MemoryLimiterProcessor, limits
+from spanmill.telemetry.pages import Pages
 from tests.data import spans
-from tests.exporters.hosts import NO_HOST
+from tests.exporters.prometheus.hosts import PageHost
+from tests.memories import FakeMemory
 from tests.processors.building import settings
 
 MIB = 1024 * 1024
-
-
-class Memory:
-    """Resident memory that a test sets, and what giving back takes off it."""
-
-    def __init__(self, held: float, freed: float = 0) -> None:
-        self.held, self.freed, self.given_back = held, freed, 0
-
-    def read(self) -> float:
-        return self.held
-
-    def give_back(self) -> None:
-        self.given_back += 1
-        self.held -= self.freed
-
-    def watch(self, soft: int = 80, hard: int = 100) -> Watch:
-        return Watch(Limits(soft, hard), self.read, self.give_back)
 
 
 def config(**body: Any) -> MemoryLimiterProcessorConfig:
@@ -55,61 +37,15 @@ def test_limits_are_the_collectors(body: dict[str, Any], expected: Limits) -> No
     assert limits(config(**body), total=1000 * MIB) == expected
 
 
-def test_it_refuses_above_the_soft_limit_and_takes_again_below() -> None:
-    memory = Memory(held=80)
-    watch = memory.watch()
-    states = []
-    for now, held in enumerate((80, 81, 120, 80)):
-        memory.held = held
-        watch.look(float(now))
-        states.append(watch.refusing)
-    assert states == [False, True, True, False]
-
-
-def test_memory_is_given_back_before_anything_is_refused() -> None:
-    memory = Memory(held=90, freed=20)
-    watch = memory.watch()
-    watch.look(0.0)
-    assert (memory.given_back, watch.refusing, watch.held) == (1, False, 70)
-
-
-def test_below_the_hard_limit_it_gives_back_every_ten_seconds_at_most() -> None:
-    memory = Memory(held=500, freed=40)
-    watch = memory.watch(soft=100, hard=1000)
-    for now in range(21):
-        watch.look(float(now))
-    assert memory.given_back == 3
-
-
-def test_above_the_hard_limit_it_gives_back_at_every_look_while_that_helps() -> None:
-    memory = Memory(held=1000, freed=100)
-    watch = memory.watch()
-    for now in range(5):
-        watch.look(float(now))
-    assert memory.given_back == 5
-
-
-def test_giving_back_that_frees_nothing_is_tried_less_and_less_often() -> None:
-    memory = Memory(held=1000)
-    watch = memory.watch()
-    tried = []
-    for now in range(200):
-        before = memory.given_back
-        watch.look(float(now))
-        if memory.given_back > before:
-            tried.append(now)
-    assert tried == [0, 1, 3, 7, 15, 31, 63, 123, 183]
-
-
 async def test_it_refuses_before_decoding_and_counts_what_it_refuses_after() -> None:
     chosen = settings(Kind.PROCESSORS, "memory_limiter")
     limiter = MemoryLimiterProcessor(config(limit_mib=1), chosen)
     assert isinstance(limiter, Gate)
     limiter.check()
     assert limiter(batch := spans(3)) is batch
-    await limiter.start(NO_HOST)
+    await limiter.start(PageHost(Pages()))
     try:
-        with pytest.raises(Busy, match="memory is short: more than 0 MiB are in use") as raised:
+        with pytest.raises(Busy, match="memory is short") as raised:
             limiter.check()
         assert raised.value.retry_after == 1.0
         with pytest.raises(Busy):
@@ -122,49 +58,15 @@ async def test_it_refuses_before_decoding_and_counts_what_it_refuses_after() -> 
     assert counted("otelcol_processor_memory_limiter_refused_spans", processor="memory_limiter") == 4
 
 
-async def test_it_looks_again_by_itself() -> None:
-    limiter = MemoryLimiterProcessor(config(limit_mib=100_000, check_interval="1ms"), settings(Kind.PROCESSORS, "m"))
-    looked = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    reads = 0
-
-    def read() -> float:
-        nonlocal reads
-        reads += 1
-        if reads == 3:
-            loop.call_soon_threadsafe(looked.set)
-        return 0.0
-
-    limiter.watch = Watch(Limits(1, 2), read, lambda: None)
-    await limiter.start(NO_HOST)
-    await asyncio.wait_for(looked.wait(), 5)
-    await limiter.stop()
-
-
-@pytest.mark.parametrize(
-    ("membership", "files", "expected"),
-    [
-        ("0::/", {"memory.max": "1000\n"}, 1000),
-        ("0::/a/b", {"a/b/memory.max": "max\n", "a/memory.max": "5000\n"}, 5000),
-        ("0::/unknown", {"memory.max": "7000\n"}, 7000),
-        ("4:cpu,memory:/docker/x\n0::/", {"memory/docker/x/memory.limit_in_bytes": "3000\n"}, 3000),
-    ],
-)
-def test_a_containers_limit_is_all_the_memory_there_is(
-    tmp_path: Path, membership: str, files: dict[str, str], expected: int
-) -> None:
-    for name, content in files.items():
-        (tmp_path / "cgroup" / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "cgroup" / name).write_text(content)
-    (tmp_path / "membership").write_text(membership)
-    assert total_bytes(tmp_path / "cgroup", tmp_path / "membership") == expected
-
-
-def test_without_control_groups_it_is_the_machines(tmp_path: Path) -> None:
-    assert total_bytes(tmp_path, tmp_path / "nothing") > 64 * MIB
-
-
-def test_giving_back_is_harmless() -> None:
-    batch = spans(10)
-    give_back()
-    assert len(batch) == 10
+async def test_while_it_runs_receivers_are_told_how_much_memory_there_is() -> None:
+    host, memory = PageHost(Pages()), FakeMemory(held=90 * MIB)
+    limiter = MemoryLimiterProcessor(config(limit_mib=100), settings(Kind.PROCESSORS, "memory_limiter"))
+    memory.put_into(limiter.guard)
+    await limiter.start(host)
+    try:
+        with host.admission.hold("sender") as held, pytest.raises(Busy, match="90 MiB are in use, of 80 allowed"):
+            held.add(1)
+    finally:
+        await limiter.stop()
+    with host.admission.hold("sender") as held:
+        held.add(1)

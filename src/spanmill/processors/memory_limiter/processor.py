@@ -1,75 +1,52 @@
-"""The memory_limiter processor.
+"""The memory_limiter processor: a memory guard with limits from the configuration, and the Collector's counts."""
 
-What is measured is resident memory (RSS), as the operating system and a container's limit count it: Python has no
-counter of live bytes as Go has, and most of what a batch occupies is held by Arrow outside Python's heap. RSS falls
-later than the data goes; giving memory back when a limit is passed makes the difference small.
-"""
+from typing import Final
 
-import asyncio
-
+from spanmill.available_memory import total_bytes
 from spanmill.batch import Batch
 from spanmill.component import Host, Settings
-from spanmill.errors import Busy
+from spanmill.memory_guard import Limits, MemoryGuard, ShortOfMemory
 from spanmill.processors.memory_limiter.config import MemoryLimiterProcessorConfig
-from spanmill.processors.memory_limiter.memory import give_back, total_bytes
-from spanmill.processors.memory_limiter.watch import Watch, limits
-from spanmill.telemetry.process import resident_bytes
 
-_MIB = 1024 * 1024
+_MIB: Final = 1024 * 1024
+_DEFAULT_SPIKE_SHARE: Final = 0.2
 
 
 class MemoryLimiterProcessor:
     """Refuses new data while memory is short; before it is decoded where the engine asks `check`."""
 
     def __init__(self, config: MemoryLimiterProcessorConfig, settings: Settings) -> None:
-        self._interval = config.check_interval
-        self._log = settings.log
         self._metrics, self._id = settings.metrics, str(settings.id)
-        self.watch = Watch(limits(config, total_bytes()), resident_bytes, give_back)
-        self._task: asyncio.Task[None] | None = None
+        self.guard = MemoryGuard(limits(config, total_bytes()), settings.log, config.check_interval)
 
     async def start(self, host: Host) -> None:
-        await self._look()
-        self._task = asyncio.create_task(self._run(host), name=f"memory_limiter {self._id}")
+        await self.guard.start(host)
 
     async def stop(self) -> None:
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        await self.guard.stop()
 
     def check(self) -> None:
         """Raises `Busy` while memory is short."""
-        if self.watch.refusing:
-            raise self._busy()
+        self.guard.check()
 
     def __call__(self, batch: Batch) -> Batch:
-        outcome = "refused" if self.watch.refusing else "accepted"
-        name = f"otelcol_processor_memory_limiter_{outcome}_{batch.signal.item}"
-        self._metrics.counter(name, processor=self._id).add(len(batch))
-        if outcome == "refused":
-            raise self._busy()
+        try:
+            self.guard.check_decoded()
+        except ShortOfMemory:
+            self._counted("refused", batch)
+            raise
+        self._counted("accepted", batch)
         return batch
 
-    def _busy(self) -> Busy:
-        soft = self.watch.limits.soft // _MIB
-        return Busy(f"memory is short: more than {soft} MiB are in use", max(1.0, self._interval))
+    def _counted(self, outcome: str, batch: Batch) -> None:
+        name = f"otelcol_processor_memory_limiter_{outcome}_{batch.signal.item}"
+        self._metrics.counter(name, processor=self._id).add(len(batch))
 
-    async def _run(self, host: Host) -> None:
-        try:
-            while True:
-                await asyncio.sleep(self._interval)
-                await self._look()
-        except Exception as error:  # noqa: BLE001 - a limiter that has stopped looking limits nothing
-            host.report_fatal(error)
 
-    async def _look(self) -> None:
-        before = self.watch.refusing
-        # Giving memory back takes a while, and reading RSS is a read of a file.
-        await asyncio.to_thread(self.watch.look, asyncio.get_running_loop().time())
-        if self.watch.refusing != before:
-            held, soft = round(self.watch.held / _MIB), self.watch.limits.soft // _MIB
-            if self.watch.refusing:
-                self._log.warning("memory is short, data is refused", held_mib=held, soft_limit_mib=soft)
-            else:
-                self._log.info("memory is free again, data is taken", held_mib=held, soft_limit_mib=soft)
+def limits(config: MemoryLimiterProcessorConfig, total: int) -> Limits:
+    """The limits that a configuration means on a machine (or in a container) of `total` bytes."""
+    if config.limit_mib:
+        hard, spike = config.limit_mib * _MIB, config.spike_limit_mib * _MIB
+    else:
+        hard, spike = total * config.limit_percentage // 100, total * config.spike_limit_percentage // 100
+    return Limits(hard - (spike or int(hard * _DEFAULT_SPIKE_SHARE)), hard)

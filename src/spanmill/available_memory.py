@@ -13,8 +13,17 @@ _MEMBERSHIP = Path("/proc/self/cgroup")
 
 def total_bytes(cgroups: Path = _CGROUPS, membership: Path = _MEMBERSHIP) -> int:
     """The memory that this process may use: the machine's, or less where a control group (v2 or v1) says so."""
-    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return min([machine, *_limits(cgroups, membership)])
+    limit = group_limit_bytes(cgroups, membership)
+    return _machine_bytes() if limit is None else limit
+
+
+def group_limit_bytes(cgroups: Path = _CGROUPS, membership: Path = _MEMBERSHIP) -> int | None:
+    """The limit of this process's control group (v2 or v1), beyond which the kernel ends it; None when there is none.
+
+    Version 1 says "no limit" with a number larger than any machine's memory.
+    """
+    limit = min(_limits(cgroups, membership), default=None)
+    return None if limit is None or limit >= _machine_bytes() else limit
 
 
 def give_back() -> None:
@@ -24,6 +33,10 @@ def give_back() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc only
     if trim is not None:
         trim(0)
+
+
+def _machine_bytes() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _limits(cgroups: Path, membership: Path) -> list[int]:
