@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -14,6 +15,13 @@ settings.register_profile(
 )
 settings.register_profile("torture", max_examples=2_000, deadline=None, suppress_health_check=_CHECKS)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+@pytest.fixture(autouse=True)
+def _directory_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a configuration names relative to the working directory, the journal above all, is the test's own."""
+    monkeypatch.chdir(tmp_path)
+
 
 _NO_EXCUSES = os.environ.get("SPANMILL_CI") == "1"
 

@@ -76,6 +76,7 @@ class Graph:
             JournalDirectory(journal, metrics, component_log("service", "journal")) if journal.enabled else None
         )
         self._states: dict[str, str] = {}
+        self._is_started = False
         self._started: list[tuple[str, Any]] = []
         self.extensions = {
             i: self._build(Kind.EXTENSIONS, i)
@@ -206,6 +207,7 @@ class Graph:
                     await self._start("processor", measured.component, measured.transform)
         for identity, receiver in self.receivers.items():
             await self._start("receiver", identity, receiver)
+        self._is_started = True
 
     async def _start(self, kind: str, identity: ComponentId, component: Any) -> None:
         name = f"{kind}/{identity}"
@@ -260,6 +262,8 @@ class Graph:
         """See `Status`: not ready while starting or stopping, while a pipeline refuses, or while nothing leaves one."""
         failing, stuck = self._failing()
         reasons = [f"{name} is {state}" for name, state in self._states.items() if state != "ok"]
+        if not self._is_started and not reasons:
+            reasons.append("the daemon is starting")
         for pipeline in self.pipelines.values():
             reasons.extend(_refusal(pipeline))
             exporters = {str(d.node.identity) for d in self.deliveries if d.pipeline == pipeline.identity}
@@ -267,7 +271,7 @@ class Graph:
                 reasons.append(f"nothing leaves pipeline {pipeline.identity}: every exporter of it is failing")
         components = self._states | {f"exporter/{name}": state for name, state in failing.items()}
         uptime = time.monotonic() - self._built
-        return Status(bool(self._states) and not reasons, tuple(reasons), uptime, components)
+        return Status(not reasons, tuple(reasons), uptime, components)
 
     def _failing(self) -> tuple[dict[str, str], set[str]]:
         """The exporters that fail, with how; and those that have for so long that nothing may be expected of them."""
