@@ -20,6 +20,7 @@ from spanmill.signal import Signal
 from spanmill.telemetry.metrics import Metrics
 from tests.data import span_ids, spans
 from tests.logs import CapturedLog
+from tests.timing.jumping_loop import time_stands_still
 
 TRACES = PipelineId(Signal.TRACES)
 QUICK = RetryOnFailure.model_validate({"initial_interval": "1ms", "max_interval": "2ms"})
@@ -124,7 +125,8 @@ class Engine:
     async def send(self, count: int, first: int = 1, pipeline: PipelineId = TRACES) -> None:
         """Append one record of so many spans."""
         journal = self.journals[pipeline]
-        await journal.append(journal.pack(spans(count, first=first)))
+        with time_stands_still():
+            await journal.append(journal.pack(spans(count, first=first)))
 
     async def stop(self, grace_seconds: float = 0.05) -> None:
         """Drain, and give up after a while. Safe twice."""

@@ -5,7 +5,8 @@ For tests of long waits. Nothing waits in it but what the tests' own process doe
 
 import asyncio
 import selectors
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 _PATIENCE_SECONDS = 1.0
@@ -16,7 +17,7 @@ class _JumpingSelector(selectors.DefaultSelector):
         super().__init__()
         self.now = 1_000.0
         self.threads = 0
-        """Calls in the loop's executor that are under way: while there are any, time stands still."""
+        """Work in threads that is under way: while there is any, time stands still."""
 
     def select(self, timeout: float | None = None) -> list[Any]:
         if timeout is None or timeout <= 0:
@@ -31,26 +32,33 @@ class JumpingLoop(asyncio.SelectorEventLoop):
     """`time` begins at 1000 s."""
 
     def __init__(self) -> None:
-        self._jumping = _JumpingSelector()
-        super().__init__(self._jumping)
+        self.jumping = _JumpingSelector()
+        super().__init__(self.jumping)
 
     def time(self) -> float:
-        return self._jumping.now
+        return self.jumping.now
 
     def run_in_executor(  # type: ignore[override]  # the base class has type variables for the arguments
         self, executor: Any, func: Callable[..., Any], *args: Any
     ) -> "asyncio.Future[Any]":
         future = super().run_in_executor(executor, func, *args)
-        self._jumping.threads += 1
+        self.jumping.threads += 1
         future.add_done_callback(self._returned)
         return future
 
     def _returned(self, _: "asyncio.Future[Any]") -> None:
-        self._jumping.threads -= 1
+        self.jumping.threads -= 1
 
 
-class JumpingPolicy(asyncio.DefaultEventLoopPolicy):
-    """For pytest-asyncio's fixture `event_loop_policy`."""
-
-    def new_event_loop(self) -> asyncio.AbstractEventLoop:
-        return JumpingLoop()
+@contextmanager
+def time_stands_still() -> Iterator[None]:
+    """While something is awaited that happens in a thread of its own. Without effect in other loops."""
+    loop = asyncio.get_running_loop()
+    if not isinstance(loop, JumpingLoop):
+        yield
+        return
+    loop.jumping.threads += 1
+    try:
+        yield
+    finally:
+        loop.jumping.threads -= 1
