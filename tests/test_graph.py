@@ -221,7 +221,8 @@ service: {{pipelines: {{traces: {{receivers: [otlp], exporters: [parquet]}}}}}}
         assert not it.status().ready
 
 
-async def test_a_pipeline_that_cannot_get_rid_of_its_data_refuses_and_says_so() -> None:
+@pytest.mark.parametrize("on_disk", [True, False])
+async def test_a_pipeline_that_cannot_get_rid_of_its_data_refuses_and_says_so(on_disk: bool) -> None:
     with socket.create_server(("127.0.0.1", 0)) as reserved:
         nobody = reserved.getsockname()[1]
     yaml = f"""
@@ -229,18 +230,44 @@ receivers:
 {receivers("otlp")}
 exporters: {{otlp_http: {{endpoint: 'http://127.0.0.1:{nobody}'}}}}
 service:
-  journal: {{max_size_mib: 1}}
+  journal: {{max_size_mib: 1, enabled: {str(on_disk).lower()}}}
   pipelines: {{traces: {{receivers: [otlp], exporters: [otlp_http]}}}}
 """
     async with running(yaml) as it:
         accepted = 0
         while await it.send(500, first=accepted + 1) == 200:
             accepted += 500
-        assert 0 < accepted < 20_000
+        assert 0 < accepted < 40_000
         assert not it.status().ready
         assert "senders are refused: pipeline traces" in it.status().reasons[0]
         report = await it.graph.stop(grace_seconds=0.1)
-    assert report.held == accepted
+    left = report.exporters["otlp_http"]
+    assert (left.kept, left.held) == ((accepted, 0) if on_disk else (0, accepted))
+
+
+async def test_a_removed_exporter_is_named_with_what_it_leaves_and_finds_it_when_it_comes_back(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def yaml(*exporters: str) -> str:
+        return f"""
+receivers:
+{receivers("otlp")}
+exporters:
+  file: {{path: {tmp_path}/all.jsonl}}
+  parquet: {{directory: {tmp_path}/store, max_age: 1h}}
+service: {{pipelines: {{traces: {{receivers: [otlp], exporters: [{", ".join(exporters)}]}}}}}}
+"""
+
+    async with running(yaml("file", "parquet")) as it:
+        await it.send(3)
+        await it.graph.stop(grace_seconds=0)
+    async with running(yaml("file")) as it:
+        await it.send(2, first=11)
+    said = capfd.readouterr().err
+    assert '"consumer": "traces>parquet", "items": 3' in said
+    async with running(yaml("file", "parquet")):
+        pass
+    assert stored(tmp_path / "store") == [1, 2, 3, 11, 12]
 
 
 async def test_stopping_twice_and_stopping_what_never_started_are_harmless(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from spanmill.names import ComponentId
 from spanmill.otlp.codec import decode
 from spanmill.otlp.validate import invalid_rows
 from spanmill.pipeline import Pipeline
+from spanmill.senders import with_sender_attributes
 from spanmill.signal import Signal
 from spanmill.telemetry.logs import Log
 from spanmill.telemetry.metrics import Counter, Metrics
@@ -151,7 +152,8 @@ class SignalIntake:
     def _transform(self, requests: Sequence[_Waiting]) -> _Worked:
         """Decode, refuse invalid rows, run every pipeline. Runs in any thread."""
         decoded = decode(self._signal, [request.payload for request in requests])
-        records, request_of_row = decoded.records, decoded.requests
+        records = with_sender_attributes(decoded, [request.sender for request in requests])
+        request_of_row = decoded.requests
         received = np.bincount(request_of_row, minlength=len(requests))
         rejected, reason = np.zeros(len(requests), dtype=np.int64), ""
         invalid = invalid_rows(self._signal, records)

@@ -111,7 +111,12 @@ class Daemon:
     def _say(self, report: Report) -> None:
         for name, delivered in report.exporters.items():
             self._log.info(
-                "delivered", exporter=name, sent=delivered.sent, failed=delivered.failed, lost=delivered.held
+                "delivered",
+                exporter=name,
+                sent=delivered.sent,
+                failed=delivered.failed,
+                kept=delivered.kept,
+                lost=delivered.held,
             )
         self._log.info("stopped")
 
