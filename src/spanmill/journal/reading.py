@@ -1,0 +1,69 @@
+"""Reading a journal from outside: of a collector that is stopped, or beside one that runs. Changes nothing."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from urllib.parse import unquote
+
+from spanmill.batch import Batch
+from spanmill.journal.format import SEGMENT_HEADER_BYTES, unpack_segment_header
+from spanmill.journal.segment import SUFFIX, Segment, scan
+from spanmill.journal.stored import restore
+from spanmill.signal import Signal
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    """One record of a journal."""
+
+    sequence: int
+    time: float
+    """When it was appended, seconds since 1970."""
+    items: int
+    load: Callable[[], Batch]
+    """Reads the batch. Raises `journal.Unreadable`, `OSError`."""
+
+
+def pipeline_directories(directory: Path) -> list[Path]:
+    """The journals below a `service.journal.directory`."""
+    return sorted(path for path in directory.iterdir() if path.is_dir() and signal_of(path) is not None)
+
+
+def signal_of(directory: Path) -> Signal | None:
+    """The signal of a pipeline's journal, by the name of its directory; None when it is no such directory."""
+    name = unquote(directory.name).partition("/")[0]
+    return next((signal for signal in Signal if signal.value == name), None)
+
+
+def read_journal(directory: Path) -> Iterator[StoredRecord]:
+    """Every record that a pipeline's journal still has, in order, whoever is done with it. What is damaged is left out.
+
+    Beside a collector that runs, segments may go and records come while this reads. Raises `OSError`, `NewerFormat`.
+    """
+    signal = signal_of(directory)
+    if signal is None:
+        raise FileNotFoundError(f"{directory} is not the journal of a pipeline")
+    files = sorted((int(path.stem), path) for path in directory.glob(f"*{SUFFIX}") if path.stem.isdigit())
+    for place, (first, path) in enumerate(files):
+        before = files[place + 1][0] if place + 1 < len(files) else None
+        try:
+            yield from _records(path, first, before, signal)
+        except FileNotFoundError:
+            continue  # everybody was done with it
+
+
+def _records(path: Path, first: int, before: int | None, signal: Signal) -> Iterator[StoredRecord]:
+    with path.open("rb") as file:
+        identity = unpack_segment_header(file.read(SEGMENT_HEADER_BYTES))
+    if identity is None:
+        return
+    segment = Segment(path, first, identity)
+    for place, (offset, head) in enumerate(scan(path, first, identity, before=before, verify=False).found):
+        segment.add(head, offset, 0.0)
+        yield StoredRecord(head.sequence, head.time / 1e9, head.items, partial(_load, segment, place, signal))
+
+
+def _load(segment: Segment, place: int, signal: Signal) -> Batch:
+    head, payload = segment.read(place)
+    return restore(signal, head, payload)
