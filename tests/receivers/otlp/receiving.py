@@ -11,6 +11,7 @@ import grpc
 
 from spanmill.admission import Admission
 from spanmill.component import Intake, Outcome, Sender, Settings, Status
+from spanmill.memory_guard import ShortOfMemory
 from spanmill.names import ComponentId, Kind
 from spanmill.otlp import codec
 from spanmill.otlp.messages import SERVICES
@@ -33,6 +34,7 @@ class KeepingIntake:
     signal: Signal
     payloads: list[bytes] = field(default_factory=list)
     transports: list[str] = field(default_factory=list)
+    senders: list[Sender] = field(default_factory=list)
     answer: Outcome | Exception | None = None
     """What to say instead of taking everything."""
 
@@ -42,7 +44,15 @@ class KeepingIntake:
         records = codec.decode(self.signal, [payload]).records
         self.payloads.append(payload)
         self.transports.append(transport)
+        self.senders.append(sender)
         return self.answer or Outcome(records.num_rows)
+
+
+class NoMemory:
+    """Memory with no room for anything."""
+
+    def room_bytes(self) -> float:
+        raise ShortOfMemory("memory is short")
 
 
 class KeepingHost:
@@ -52,6 +62,7 @@ class KeepingHost:
         self.admission = Admission(max_bytes, retry_after=2.4)
         self.pages = Pages()
         self.intakes = {signal: KeepingIntake(signal) for signal in signals}
+        self.extensions: dict[ComponentId, Any] = {}
 
     def intake(self, signal: Signal) -> Intake | None:
         return self.intakes.get(signal)
@@ -63,7 +74,7 @@ class KeepingHost:
         return Status(ready=True)
 
     def extension(self, component: ComponentId) -> Any:
-        raise KeyError(component)
+        return self.extensions[component]
 
 
 @dataclass
