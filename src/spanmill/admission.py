@@ -11,6 +11,10 @@ from typing import Protocol, Self
 from spanmill.errors import Busy
 
 
+class Crowded(Busy):
+    """Refused because too many bytes are in flight, or too many of this sender."""
+
+
 class Memory(Protocol):
     """Tells how much memory there is for requests."""
 
@@ -65,7 +69,7 @@ class Admission:
             self._senders.pop(sender, None)
 
     def _refuse(self, reason: str) -> None:
-        raise Busy(reason, self.retry_after)
+        raise Crowded(reason, self.retry_after)
 
 
 class Held:

@@ -3,7 +3,6 @@
 Success is an `Export<Signal>ServiceResponse`; everything else a `google.rpc.Status`.
 """
 
-import math
 from enum import StrEnum
 from functools import cache
 from typing import Any
@@ -19,7 +18,7 @@ from spanmill.signal import Signal
 
 MAX_MESSAGE_CHARACTERS = 4096
 """Longer texts are cut, so that an answer stays far below the 4 MiB that the specification recommends as its limit."""
-_MAX_RETRY_SECONDS = 5.0
+MAX_RETRY_SECONDS = 5.0
 """Exporters give up at once when the delay exceeds what is left of their deadline, which is ten seconds by default."""
 
 
@@ -76,12 +75,12 @@ def retry_info(retry_after: float) -> bytes:
 
 def retry_delay(retry_after: float) -> float:
     """The delay that senders are asked for, in seconds: not nothing, and not longer than they would wait."""
-    return min(_MAX_RETRY_SECONDS, max(0.1, retry_after))
+    return min(MAX_RETRY_SECONDS, max(0.1, retry_after))
 
 
 def retry_after_header(retry_after: float) -> str:
-    """The same for HTTP's `Retry-After`, which knows whole seconds only."""
-    return str(max(1, math.ceil(retry_delay(retry_after))))
+    """The same for HTTP's `Retry-After`, which knows whole seconds only; to the nearest, so that they differ too."""
+    return str(max(1, round(retry_delay(retry_after))))
 
 
 def _cut(text: str) -> str:

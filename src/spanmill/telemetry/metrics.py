@@ -160,7 +160,7 @@ def _definitions() -> Iterator[MetricDefinition]:
     yield MetricDefinition(
         "spanmill_receiver_bad_requests",
         "counter",
-        "Number of requests and connections turned away, by reason: busy, malformed, too_large, ...",
+        "Number of requests and connections turned away, by reason: in_flight, memory, busy, malformed, too_large, ...",
     )
     yield MetricDefinition("otelcol_processor_incoming_items", "counter", "Number of items handed to the processor.")
     yield MetricDefinition("otelcol_processor_outgoing_items", "counter", "Number of items that left the processor.")

@@ -86,7 +86,7 @@ async def test_a_decompression_bomb_is_413_and_is_not_unpacked(algorithm: str) -
                 held.append(size)
                 add(self, size)
 
-        it.host.admission.hold = lambda sender: Watching(it.host.admission)  # type: ignore[method-assign]  # noqa: ARG005
+        it.host.admission.hold = lambda sender: Watching(it.host.admission, sender)  # type: ignore[method-assign]
         reply = await it.post("/v1/traces", body, **PROTOBUF, Content_Encoding=algorithm)
         assert reply.status == 413
         assert "larger than 4194304 bytes" in Status.FromString(reply.body).message

@@ -14,7 +14,7 @@ from spanmill.errors import Busy, Rejected
 from spanmill.otlp.messages import SERVICES
 from spanmill.signal import Signal
 from tests.otlp_samples import SAMPLES, traces
-from tests.receivers.otlp.receiving import KeepingHost, Running, running
+from tests.receivers.otlp.receiving import KeepingHost, NoMemory, Running, running
 
 
 async def refused(it: Running, payload: bytes, signal: Signal = Signal.TRACES) -> tuple[Any, dict[str, bytes]]:
@@ -50,12 +50,12 @@ async def test_rejected_items_are_counted_in_the_answer() -> None:
 
 async def test_a_busy_engine_answers_resource_exhausted_with_the_delay_in_both_trailers() -> None:
     async with running(grpc={}) as it:
-        it.host.intakes[Signal.TRACES].answer = Busy("the journal is full", 1.5)
+        it.host.intakes[Signal.TRACES].answer = Busy("the journal is full", 3.5)
         error, trailers = await refused(it, traces())
         assert (error.code(), error.details()) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "the journal is full")
         status, detail = Status.FromString(trailers["grpc-status-details-bin"]), RetryInfo()
         assert status.details[0].Unpack(detail)
-        assert (detail.retry_delay.seconds, detail.retry_delay.nanos) == (1, 500_000_000)
+        assert (detail.retry_delay.seconds, detail.retry_delay.nanos) == (3, 500_000_000)
         assert RetryInfo.FromString(trailers["google.rpc.retryinfo-bin"]) == detail
         assert it.outcomes("refused") == 1
 
@@ -66,8 +66,18 @@ async def test_too_many_bytes_in_flight_answer_the_same_way() -> None:
             held.add(99)
             error, trailers = await refused(it, traces())
         assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
-        assert "google.rpc.retryinfo-bin" in trailers
+        assert 1 <= RetryInfo.FromString(trailers["google.rpc.retryinfo-bin"]).retry_delay.seconds <= 5
         assert await it.export(Signal.TRACES, traces()) == b""
+        assert it.bad("in_flight") == 1
+
+
+async def test_short_memory_answers_the_same_way() -> None:
+    async with running(grpc={}) as it:
+        it.host.admission.memories = [NoMemory()]
+        error, trailers = await refused(it, traces())
+        assert (error.code(), error.details()) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "memory is short")
+        assert "google.rpc.retryinfo-bin" in trailers
+        assert it.bad("memory") == 1
 
 
 async def test_bad_data_is_invalid_argument_with_what_is_wrong() -> None:

@@ -9,7 +9,9 @@ from types import MappingProxyType
 
 from google.rpc import code_pb2 as code
 
+from spanmill.admission import Crowded
 from spanmill.errors import Busy, Rejected
+from spanmill.memory_guard import ShortOfMemory
 from spanmill.otlp import responses
 from spanmill.otlp.responses import Encoding
 
@@ -51,14 +53,14 @@ class Refusal(Exception):  # noqa: N818 - an answer, not a fault
         return responses.status(self.grpc_code, self.message, self.retry_after, encoding)
 
 
-def no_admission(error: Busy) -> Refusal:
-    """Too many bytes in flight: this sender, and others, came too fast."""
-    return Refusal(429, code.RESOURCE_EXHAUSTED, "busy", error.reason, retry_after=error.retry_after)
-
-
-def busy(error: Busy) -> Refusal:
-    """The engine cannot take it now: a journal is full, memory is short."""
-    return Refusal(503, code.RESOURCE_EXHAUSTED, "busy", error.reason, retry_after=error.retry_after)
+def busy(error: Busy, *, close: bool = False) -> Refusal:
+    """Not now. 429 where senders came too fast, 503 where the engine cannot: a journal is full, memory is short."""
+    status, reason = 503, "busy"
+    if isinstance(error, Crowded):
+        status, reason = 429, "in_flight"
+    elif isinstance(error, ShortOfMemory):
+        reason = "memory"
+    return Refusal(status, code.RESOURCE_EXHAUSTED, reason, error.reason, retry_after=error.retry_after, close=close)
 
 
 def invalid(error: Rejected, reason: str = "malformed") -> Refusal:

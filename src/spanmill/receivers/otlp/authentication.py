@@ -39,7 +39,7 @@ class SenderCheck:
                 401, code.UNAUTHENTICATED, error.reason, error.message, headers=challenge, close=True
             ) from None
         except Busy as error:
-            raise answers.no_admission(error) from None
+            raise answers.busy(error) from None
 
     def sender(self, name: str, address: str) -> Sender:
         """The sender of this name, which `authenticate` gave; without one, of this address."""

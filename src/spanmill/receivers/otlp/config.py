@@ -38,6 +38,10 @@ class Listener(Model):
         if not isinstance(data, dict) or data.get("transport") != "unix":
             return data
         endpoint = data.get("endpoint")
+        if endpoint is None:
+            raise invalid(
+                "`transport: unix` without a socket", "`endpoint` with the path of the socket", key="transport"
+            )
         if isinstance(endpoint, str) and not endpoint.startswith("unix:"):
             return {**data, "endpoint": f"unix://{endpoint}"}
         return data

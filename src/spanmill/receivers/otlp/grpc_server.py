@@ -11,13 +11,11 @@ from google.rpc import code_pb2
 
 from spanmill.component import Host, Settings
 from spanmill.config.values import Endpoint
-from spanmill.errors import Busy
 from spanmill.net.listening import check_free
 from spanmill.net.tls import ServerTls
 from spanmill.otlp import responses
 from spanmill.otlp.messages import SERVICES
 from spanmill.otlp.responses import Encoding
-from spanmill.receivers.otlp import answers
 from spanmill.receivers.otlp.answers import Refusal
 from spanmill.receivers.otlp.authentication import SenderCheck
 from spanmill.receivers.otlp.config import GrpcListener
@@ -107,11 +105,7 @@ def _export(signal: Signal, reception: Reception, check: SenderCheck) -> Export:
         try:
             sender = check.sender(name, _address(context.peer()))
             with reception.admission.hold(sender.name) as held:
-                try:
-                    held.add(len(payload))
-                except Busy as error:
-                    raise answers.no_admission(error) from None
-                outcome = await reception.take(signal, payload, sender)
+                outcome = await reception.take(signal, payload, sender, held)
         except asyncio.CancelledError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it was, the sender gets an answer

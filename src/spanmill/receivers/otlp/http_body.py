@@ -109,13 +109,19 @@ def _earlier(latest: float | None, now: float, pace_bytes: int) -> float | None:
     return now + _PACE_SECONDS if latest is None else min(latest, now + _PACE_SECONDS)
 
 
+def cover(held: Held, size: int) -> None:
+    """Have `held` cover `size` bytes in all. Raises `Refusal`."""
+    try:
+        held.cover(size)
+    except Busy as error:
+        raise answers.busy(error) from None
+
+
 def _hold(held: Held, size: int, *, close: bool = False) -> None:
     try:
         held.add(size)
     except Busy as error:
-        refusal = answers.no_admission(error)
-        refusal.close = close
-        raise refusal from None
+        raise answers.busy(error, close=close) from None
 
 
 def _too_large(limits: BodyLimits) -> Refusal:

@@ -20,13 +20,15 @@ from spanmill.receivers.otlp.answers import Refusal
 from spanmill.receivers.otlp.authentication import SenderCheck
 from spanmill.receivers.otlp.config import HttpListener
 from spanmill.receivers.otlp.cors import CorsPolicy
-from spanmill.receivers.otlp.http_body import BodyLimits, Disconnected, decompress, read_body
+from spanmill.receivers.otlp.http_body import BodyLimits, Disconnected, cover, decompress, read_body
 from spanmill.receivers.otlp.http_connection import header_too_large
 from spanmill.receivers.otlp.reception import Reception
 from spanmill.signal import Signal
 
 _INLINE_JSON_BYTES = 32 * 1024
 """Converting so much takes about a millisecond; what is more goes to a thread."""
+_PARSED_WEIGHT = 2
+"""Parsed JSON takes ten to twenty times its bytes; see `weight.DECODED_PER_BYTE`."""
 _WORTH_PACKING_BYTES = 1024
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -82,7 +84,7 @@ class HttpRequests:
                 payload = await decompress(algorithm, payload, self._limits, held)
             if encoding is Encoding.JSON:
                 payload = await self._to_protobuf(signal, payload, held)
-            return signal, await self._reception.take(signal, payload, sender)
+            return signal, await self._reception.take(signal, payload, sender, held)
 
     def _check_header_size(self, request: web.BaseRequest) -> None:
         size = sum(map(len, chain.from_iterable(request.raw_headers)))
@@ -129,6 +131,7 @@ class HttpRequests:
 
     async def _to_protobuf(self, signal: Signal, body: bytes, held: Held) -> bytes:
         most = self._config.max_decoded_items
+        cover(held, _PARSED_WEIGHT * len(body))
         try:
             if len(body) <= _INLINE_JSON_BYTES:
                 payload = from_json(signal, body, most)

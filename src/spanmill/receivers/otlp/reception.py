@@ -2,17 +2,21 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 
+from spanmill.admission import Held
 from spanmill.component import Host, Intake, Outcome, Sender, Settings
 from spanmill.errors import Busy, Rejected
 from spanmill.otlp.cost import check_cost
+from spanmill.otlp.weight import count_items, weigh
 from spanmill.receivers.otlp import answers
 from spanmill.receivers.otlp.answers import Refusal
+from spanmill.receivers.otlp.retry_delay import RetryDelay
 from spanmill.signal import Signal
 
-_INLINE_BYTES = 256 * 1024
-"""Checking this much takes far less than a millisecond; more is checked in a thread."""
+_INLINE_BYTES = 64 * 1024
+"""Weighing this much takes far less than a millisecond; more is weighed in a thread."""
 _LOG_INTERVAL_SECONDS = 60.0
 
 
@@ -30,6 +34,7 @@ class Reception:
             outcome: settings.metrics.counter("otelcol_receiver_requests", outcome=outcome, **labels)
             for outcome in ("accepted", "partial", "refused", "rejected")
         }
+        self._retry_delay = RetryDelay()
         self._logged: dict[str, tuple[float, int]] = {}
 
     def check_served(self, signal: Signal) -> None:
@@ -37,24 +42,46 @@ class Reception:
         if signal not in self._intakes:
             raise answers.not_served(signal)
 
-    async def take(self, signal: Signal, payload: bytes, sender: Sender) -> Outcome:
-        """Hand in one serialized request. Raises `Refusal`."""
+    async def take(self, signal: Signal, payload: bytes, sender: Sender, held: Held) -> Outcome:
+        """Hand in one serialized request, for which `held` grows to what it weighs. Raises `Refusal`."""
         self.check_served(signal)
         try:
-            if len(payload) <= _INLINE_BYTES:
-                check_cost(payload, signal, self._max_items)
-            else:
-                await asyncio.to_thread(check_cost, payload, signal, self._max_items)
-        except Rejected as error:
-            raise answers.invalid(error, "too_costly") from None
-        try:
+            held.cover(len(payload))
+            held.cover(await self._weigh(signal, payload))
             outcome = await self._intakes[signal].submit(payload, self._transport, sender)
         except Busy as error:
+            await self._count_refused(signal, payload)
             raise answers.busy(error) from None
         except Rejected as error:
+            await self._count_refused(signal, payload)
             raise answers.invalid(error) from None
         self._outcomes["partial" if outcome.rejected else "accepted"].add()
         return outcome
+
+    async def _weigh(self, signal: Signal, payload: bytes) -> int:
+        """Raises `Refusal` when decoding would cost too much whenever it is done."""
+        try:
+            return await self._measure(weigh, signal, payload)
+        except Rejected as error:
+            raise answers.invalid(error, "too_costly") from None
+
+    async def _count_refused(self, signal: Signal, payload: bytes) -> None:
+        """Count the items of a request that is not taken; those of a request that is too costly to look at are not."""
+        try:
+            items = await self._measure(count_items, signal, payload)
+        except Rejected:
+            return
+        labels = {"receiver": str(self._settings.id), "transport": self._transport}
+        self._settings.metrics.counter(f"otelcol_receiver_refused_{signal.item}", **labels).add(items)
+
+    async def _measure(self, measure: Callable[[bytes, Signal], int], signal: Signal, payload: bytes) -> int:
+        """Raises `Rejected` for a payload that not even measuring could bear."""
+
+        def work() -> int:
+            check_cost(payload, signal, self._max_items)
+            return measure(payload, signal)
+
+        return work() if len(payload) <= _INLINE_BYTES else await asyncio.to_thread(work)
 
     def refusal(self, error: Exception, address: str = "") -> Refusal:
         """The answer to a request that ended in `error`: counted, and logged at most once a minute for each reason.
@@ -62,10 +89,12 @@ class Reception:
         `address`, where it is known, tells in the log whose request it was.
         """
         refusal = error if isinstance(error, Refusal) else answers.internal()
+        if refusal.retry_after is not None:
+            refusal.retry_after = self._retry_delay.next(refusal.retry_after)
         self.count(refusal)
         if refusal.reason == "internal":
             self._log("internal", "a request failed by a fault of the collector", exc_info=error)
-        elif refusal.reason != "busy":
+        elif refusal.outcome == "rejected":
             whose = {"sender": address} if address else {}
             self._log(refusal.reason, "bad requests are being rejected", example=refusal.message, **whose)
         return refusal
