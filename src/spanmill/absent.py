@@ -78,7 +78,6 @@ _ABSENT: Final[dict[Kind, dict[str, str]]] = {
         "oauth2client": _NO_AUTH,
         "headers_setter": "Not in Spanmill: `headers` on an exporter sets fixed ones.",
         "healthcheckv2": "Use health_check, which reports readiness that follows the exporters.",
-        "file_storage": "Not in Spanmill yet: what waits is held in memory, see `service.journal`.",
         "memory_ballast": "Retired by the Collector: remove it; `memory_limiter` is enough.",
         "memory_limiter": "Use the memory_limiter processor; requests are admitted by size before that.",
     },

@@ -117,6 +117,13 @@ COMPONENTS: Final[tuple[ComponentType, ...]] = (
     _in_package(Kind.EXTENSIONS, "bearertokenauth", "BearerTokenAuth", "tokens, for receivers and exporters"),
     ComponentType(Kind.EXTENSIONS, "pprof", "accepted and ignored", _IGNORED, ignored=True),
     ComponentType(Kind.EXTENSIONS, "zpages", "accepted and ignored", _IGNORED, ignored=True),
+    ComponentType(
+        Kind.EXTENSIONS,
+        "file_storage",
+        "accepted and ignored: what waits is on disk anyway, see `service.journal`",
+        _IGNORED,
+        ignored=True,
+    ),
 )
 
 _BY_NAME: Final = {

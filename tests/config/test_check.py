@@ -56,6 +56,7 @@ service:
             "exporters: {duckdb: {path: x, max_age: 1m}}",
             "the age is out of range; expected more than 0 and at most 10s; found",
         ),
+        ("receivers: {otlp: {protocols: {grpc: {transport: unix}}}}", "`transport: unix` without a socket; expected"),
         ("exporters: {de bug: }", "exporters.de bug: not an id; expected type or type/name"),
         ("exporters: {debug/: }", "not an id; expected type or type/name"),
         ("exporters: {debg: }", "Spanmill has no exporter of type `debg`"),

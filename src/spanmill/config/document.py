@@ -97,7 +97,8 @@ def _component(component: ComponentType) -> Iterator[str]:
     yield f"### `{component.name}` {component.kind.singular}"
     yield ""
     if component.ignored:
-        yield f"{component.summary.capitalize()}, with a warning, so that the Collector's files run unchanged."
+        summary = component.summary[0].upper() + component.summary[1:]
+        yield f"{summary}. There is a warning, so that the Collector's files run unchanged and nobody is misled."
         yield ""
         return
     names = [f"`{alias.name}`" for alias in component.aliases]

@@ -87,7 +87,7 @@ def _read_body(kind: Kind, component: ComponentId, text: str, body: Tree, proble
     if known is None:
         problems.append(_unknown_type(kind, component, path, body))
         return None
-    sentence = retirement(kind, component.type) or (f"{known.name} is accepted and ignored" if known.ignored else "")
+    sentence = retirement(kind, component.type) or (f"{known.name} is {known.summary}" if known.ignored else "")
     if sentence:
         problems.append(Problem(sentence, dotted(path), body.at_key(), severity=Severity.WARNING))
     if body.broken:

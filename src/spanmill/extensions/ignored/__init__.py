@@ -1,1 +1,1 @@
-"""Extensions of the Collector that are accepted and do nothing: pprof, zpages."""
+"""Extensions of the Collector that are accepted and do nothing: pprof, zpages, file_storage."""
