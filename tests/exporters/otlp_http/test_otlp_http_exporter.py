@@ -207,9 +207,14 @@ async def test_one_item_that_is_too_large_is_rejected_and_its_neighbours_arrive(
     assert raised.value.items == 1
 
 
-@pytest.mark.parametrize("content_type", [PROTOBUF, "application/json", "text/html"])
+@pytest.mark.parametrize("content_type", [PROTOBUF, "application/json", "text/plain"])
 async def test_a_success_with_an_answer_that_is_not_otlp_counts_as_delivered(content_type: str) -> None:
     await sent(answer=answering(200, b"\xff\xff<html>", content_type))
+
+
+async def test_a_web_page_is_not_taken_for_success() -> None:
+    with pytest.raises(Busy, match="HTTP 200 with a web page"):
+        await sent(answer=answering(200, b"<!doctype html><title>Sign in</title>", "text/html"))
 
 
 async def test_an_answer_without_end_is_not_read_to_its_end() -> None:

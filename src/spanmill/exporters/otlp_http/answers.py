@@ -92,6 +92,10 @@ def retry_after_seconds(header: str, now: datetime | None = None) -> float:
 
 
 def _of_success(signal: Signal, answer: Answer, conceal: Conceal) -> Refused | None:
+    if answer.content_type == "text/html":  # a portal, or a user interface that answers every path with its first page
+        raise Busy(
+            f"HTTP {answer.status} with a web page: this is not an OTLP endpoint, or something is in between", 0.0
+        )
     if not answer.body:
         return Refused()
     if answer.content_type == "application/json":
