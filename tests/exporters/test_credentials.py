@@ -192,7 +192,7 @@ async def test_a_password_within_a_url_shows_nowhere() -> None:
             assert peer.received[0].headers["Authorization"] == basic("ada", "s3cret")
             assert str(refused.value) == "HTTP 400: no: Basic [REDACTED] [REDACTED]"
     async with (
-        authenticator("bearertokenauth", TOKEN) as it,
+        authenticator("bearertokenauth", {**TOKEN, "header": "X-Key"}) as it,
         exporting("otlp_http", it, endpoint="http://ada:s3cret@127.0.0.1:9") as nobody,
     ):
         with pytest.raises(Busy) as away:

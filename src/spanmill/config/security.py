@@ -127,10 +127,12 @@ def _connection_problems(
     where, location = dotted((*path, "auth")), root.nearest((*path, "auth")).at_key()
     authenticator = configuration.extensions.get(config.auth.extension)
     if isinstance(authenticator, Authenticator):
-        twice = [name for name in config.headers if name.lower() == authenticator.header_name.lower()]
+        header = authenticator.header_name.lower()
+        twice = next((f"`headers` has {name}" for name in config.headers if name.lower() == header), "")
+        if header == "authorization" and isinstance(config, OtlpHttpExporterConfig) and config.user_in_url:
+            twice = "the URL has a user"
         if twice:
-            hint = "Remove one of them."
-            yield Problem(f"`headers` has {twice[0]} too", where, location, "it once", hint=hint)
+            yield Problem(f"{twice} too", where, location, "credentials once", hint="Remove one of them.")
     if isinstance(config, OtlpGrpcExporterConfig):
         if config.plaintext and not config.endpoint.startswith("unix"):
             hint = "Remove `tls.insecure` and http://, or put the header into `headers` if it may be read on its way."

@@ -54,7 +54,15 @@ class OtlpHttpExporterConfig(ForwardingConfig):
     def goes_somewhere(self) -> Self:
         if not any((self.endpoint, self.traces_endpoint, self.metrics_endpoint, self.logs_endpoint)):
             raise invalid("there is no endpoint", "`endpoint`, or one for each signal such as `traces_endpoint`")
+        if self.user_in_url and any(name.lower() == "authorization" for name in self.headers):
+            raise invalid("`headers` has authorization, and a URL has a user", "one of them", key="headers")
         return self
+
+    @property
+    def user_in_url(self) -> bool:
+        """Whether a URL has a user and password in it; they are sent as basic authentication."""
+        urls = (self.endpoint, self.traces_endpoint, self.metrics_endpoint, self.logs_endpoint)
+        return any(url is not None and "@" in urlsplit(url).netloc for url in urls)
 
     def url(self, signal: Signal) -> str | None:
         """Where to post a signal; None when neither its own endpoint nor the base one is given."""
