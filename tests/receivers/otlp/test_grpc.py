@@ -1,6 +1,7 @@
 """OTLP over gRPC with grpc's own client."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import grpc
@@ -147,3 +148,19 @@ async def test_a_connection_of_the_configured_age_is_let_go() -> None:
             await asyncio.wait_for(channel.wait_for_state_change(state), 10)
             state = channel.get_state()
         assert state == grpc.ChannelConnectivity.IDLE
+
+
+async def test_a_call_that_is_over_before_it_is_looked_at_is_nobodys_and_is_not_taken() -> None:
+    """Its sender is not known any more: taken all the same, the bytes would be stored again when they are sent again."""
+
+    def hurry(target: str) -> None:
+        with grpc.insecure_channel(target) as channel:
+            export = channel.unary_unary(SERVICES[Signal.TRACES].method)
+            export(traces())
+            for microseconds in range(500, 3500, 20):
+                with suppress(grpc.RpcError):
+                    export(traces(), timeout=microseconds / 1e6)
+
+    async with running(grpc={}) as it:
+        await asyncio.gather(*(asyncio.to_thread(hurry, it.target) for _ in range(4)))
+        assert {sender.name for sender in it.host.intakes[Signal.TRACES].senders} == {"127.0.0.1"}

@@ -102,8 +102,13 @@ def _methods(reception: Reception, check: SenderCheck) -> _Methods:
 
 def _export(signal: Signal, reception: Reception, check: SenderCheck) -> Export:
     async def export(payload: bytes, context: Any, name: str = "") -> bytes:
+        peer = context.peer()
+        if not peer:
+            # The call is over and nobody hears the answer. Taken as somebody else's, its bytes would be stored again
+            # when they are sent again.
+            raise asyncio.CancelledError
         try:
-            sender = check.sender(name, _address(context.peer()))
+            sender = check.sender(name, _address(peer))
             with reception.admission.hold(sender.name) as held:
                 outcome = await reception.take(signal, payload, sender, held)
         except asyncio.CancelledError:
