@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 from spanmill.errors import SpanmillError
 from spanmill.exit_codes import ExitCode
 from spanmill.generate.collector import Collector, own_page, storing_configuration
-from tests.delivery.crashes.oracle import Verdict, judge
+from tests.delivery.crashes.oracle import End, Verdict, judge
 
 _ROOT = Path(__file__).parents[3]
 _EARLY: Final = 0.25
@@ -70,8 +70,8 @@ class Experiment:
     ) -> None:
         self.random = Random(seed)
         self.ports = dict(zip(("grpc", "http", "health", "metrics"), quiet_ports(4, Random()), strict=True))
-        self.ends: list[float] = []
-        """When each run was cut short, in seconds since 1970."""
+        self.ends: list[End] = []
+        """Of each run that was cut short."""
         self._outside, self._data, self._seed = outside, data, seed
         self._configuration = restless_configuration(self.ports, data, journal or {}, max_age)
         self._collector: Collector | None = None
@@ -86,8 +86,9 @@ class Experiment:
         else:
             collector.start()
             time.sleep(self.random.uniform(*_RUNNING_SECONDS))
-        self.ends.append(time.time())
+        began = time.time()
         end(collector)
+        self.ends.append(End(began, time.time()))
 
     def settle(self) -> Verdict:
         """Start a last time, see that it takes and delivers everything, stop in peace, and compare."""
@@ -106,10 +107,6 @@ class Experiment:
         """A verdict with what is needed to look further."""
         head = f"seed {self._seed}, {len(self.ends)} runs cut short; logs and ledger in {self._outside}"
         return f"{head}\n{verdict.report(self.ends)}"
-
-    def seconds_before_the_end(self, moment: float | None) -> float:
-        """How long before the end of its run something happened; 0 for the last run, which ends in peace."""
-        return min((end - moment for end in self.ends if moment is not None and end >= moment), default=0.0)
 
     def __enter__(self) -> Self:
         ports = [f"--{name}={self.ports[name]}" for name in ("grpc", "http")]

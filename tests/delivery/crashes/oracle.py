@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 import pyarrow as pa
@@ -20,6 +20,21 @@ _TWICE = {
     "logs": "body",
 }
 """Where an item has its id for the second time: columns of different items must not get mixed."""
+
+
+class End(NamedTuple):
+    """When a run of the collector was cut short, seconds since 1970. Answers may be heard until it is over."""
+
+    began: float
+    over: float
+
+
+def before_an_end(moment: float, ends: Sequence[End]) -> tuple[int, float] | None:
+    """In which run (from 1) something happened, and how many seconds before its end; None for the last, uncut one."""
+    for number, end in enumerate(ends, start=1):
+        if moment <= end.over:
+            return number, max(0.0, end.began - moment)
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +74,8 @@ class Verdict:
         """Every acknowledged item is stored once everywhere, every other one once or not at all."""
         return self.acknowledged > 0 and not self.faults and not self.refusals
 
-    def report(self, ends: Sequence[float] = ()) -> str:
-        """For people. `ends`: when each run of the collector was cut short, seconds since 1970."""
+    def report(self, ends: Sequence[End] = ()) -> str:
+        """For people. `ends`: of each run of the collector but the last."""
         lines = [
             f"{self.acknowledged} items acknowledged, {len(self.faults)} faults",
             f"{self.resent} requests sent again, {self.unacknowledged_stored} items stored that nobody was told about",
@@ -78,14 +93,13 @@ class Verdict:
         return "\n".join(lines)
 
 
-def _when(moment: float | None, ends: Sequence[float]) -> str:
+def _when(moment: float | None, ends: Sequence[End]) -> str:
     if moment is None:
         return "(never acknowledged)"
-    later = [(number, end) for number, end in enumerate(ends, start=1) if end >= moment]
-    if not later:
+    place = before_an_end(moment, ends)
+    if place is None:
         return "(acknowledged in the last run)"
-    number, end = later[0]
-    return f"(acknowledged {(end - moment) * 1000:.1f} ms before the end of run {number})"
+    return f"(acknowledged {place[1] * 1000:.1f} ms before the end of run {place[0]})"
 
 
 def judge(ledger: Path, parquet: Path, database: Path) -> Verdict:
