@@ -151,7 +151,7 @@ async def test_a_connection_of_the_configured_age_is_let_go() -> None:
 
 
 async def test_a_call_that_is_over_before_it_is_looked_at_is_nobodys_and_is_not_taken() -> None:
-    """Its sender is not known any more: taken all the same, the bytes would be stored again when they are sent again."""
+    """Its sender is not known any more: if it were taken, its bytes would be stored again when they are sent again."""
 
     def hurry(target: str) -> None:
         with grpc.insecure_channel(target) as channel:
