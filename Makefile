@@ -5,10 +5,11 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/pip --disable-pip-version-check --quiet
 CONFIG ?= config.example.yaml
+CYCLES ?= 50
 NODE_DEPS := .deps/node
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check format docs bench torture install install-dev deps-node clean
+.PHONY: help run demo test check format docs bench crash torture install install-dev deps-node clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +41,9 @@ docs: install-dev  ## Write docs/configuration.md and its JSON Schema from the m
 bench: install-dev  ## Measure CPU per span, memory, and the ratio to a bare Parquet write
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/parquet_ratio.py
+
+crash: install-dev  ## Kill the collector 50 times under load, and cut its power (as root); CYCLES=n for more
+	SPANMILL_CRASH_CYCLES=$(CYCLES) $(BIN)/python -m pytest -m torture tests/delivery/crashes --timeout 3600 -rs
 
 torture: install-dev  ## Run the long fuzz and load suites
 	$(BIN)/python -m pytest -m torture --timeout 3600
