@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from spanmill.admission import Admission, Held
+from spanmill.admission import LATELY_SECONDS, Admission, Held
 from spanmill.errors import Busy
 
 BOUND = 1000
@@ -91,19 +91,86 @@ def test_a_request_covers_what_it_needs_and_no_more() -> None:
 
 
 class RoomFor:
-    """Memory with room for so many bytes."""
+    """Something with room for so many bytes, and for senders that sent no more lately."""
 
     def __init__(self, room: float) -> None:
         self.room = room
+        self.asked: list[float] = []
 
-    def room_bytes(self) -> float:
+    def room_bytes(self, lately: float) -> float:
+        self.asked.append(lately)
+        if lately > self.room:
+            raise Busy("there is no room")
         return self.room
+
+
+class Clock:
+    """A clock that a test sets, in seconds."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def send(admission: Admission, sender: str, size: int) -> None:
+    with admission.hold(sender) as held:
+        held.add(size)
+
+
+def test_what_a_sender_sent_lately_decides_where_room_is_short() -> None:
+    clock = Clock()
+    admission = Admission(BOUND, clock=clock)
+    send(admission, "much", 500)
+    send(admission, "little", 10)
+    admission.rooms = [RoomFor(100)]
+    with pytest.raises(Busy, match="there is no room"):
+        send(admission, "much", 1)
+    send(admission, "little", 10)
+    clock.now += 2 * LATELY_SECONDS
+    send(admission, "much", 1)
+
+
+@given(st.lists(st.tuples(SENDERS, st.integers(1, 100), st.floats(0, 8)), max_size=60))
+def test_lately_is_at_most_what_was_sent_in_two_intervals(steps: list[tuple[str, int, float]]) -> None:
+    clock = Clock()
+    admission, room = Admission(BOUND, clock=clock), RoomFor(float("inf"))
+    admission.rooms = [room]
+    sent: list[tuple[float, str, int]] = []
+    for sender, size, passed in steps:
+        clock.now += passed
+        send(admission, sender, size)
+        since = clock.now - 2 * LATELY_SECONDS
+        assert 0 <= room.asked[-1] <= sum(s for moment, name, s in sent if name == sender and moment >= since)
+        sent.append((clock.now, sender, size))
+
+
+def test_a_steady_sender_is_taken_for_what_it_sends_in_an_interval() -> None:
+    clock = Clock()
+    admission, room = Admission(BOUND, clock=clock), RoomFor(float("inf"))
+    admission.rooms = [room]
+    for _ in range(1000):
+        clock.now += 0.1
+        send(admission, "steady", 10)
+    assert all(480 <= lately <= 510 for lately in room.asked[200:])
+
+
+def test_senders_that_are_silent_are_forgotten() -> None:
+    clock = Clock()
+    admission = Admission(BOUND, clock=clock)
+    for number in range(1000):
+        send(admission, str(number), 1)
+    clock.now += 3 * LATELY_SECONDS
+    send(admission, "another", 1)
+    assert not admission._lately._before
+    assert len(admission._lately._now) == 1
 
 
 def test_the_least_of_all_bounds_counts() -> None:
     admission = Admission(BOUND)
     memory = RoomFor(200)
-    admission.memories = [RoomFor(10_000), memory]
+    admission.rooms = [RoomFor(10_000), memory]
     with admission.hold("a") as first, admission.hold("b") as second:
         first.add(100)
         assert not taken(second, 101)
@@ -132,7 +199,7 @@ class Traffic(RuleBasedStateMachine):
         fits = self.admission.in_flight_bytes + size <= BOUND
         only = self.admission.held_by(sender) == before
         fair = self.admission.held_by(sender) + size <= BOUND - self.admission.in_flight_bytes - size
-        assert taken(held, size) == (alone or (fits and (only or fair)))
+        assert taken(held, size) == (not size or alone or (fits and (only or fair)))
         grown = self.admission.held_by(sender) - sum(s for n, h, s in self.requests if n == sender)
         self.requests[index] = (sender, held, before + grown)
 

@@ -18,11 +18,9 @@ MIB = 1024 * 1024
 
 
 @asynccontextmanager
-async def running(
-    memory: FakeMemory, soft: int = 80, hard: int = 100, interval_seconds: float = 3600.0
-) -> AsyncIterator[tuple[MemoryGuard, PageHost]]:
-    """A guard that looks only when it is asked to, unless told otherwise."""
-    guard, host = MemoryGuard(Limits(soft, hard), CapturedLog(), interval_seconds), PageHost(Pages())
+async def running(memory: FakeMemory, interval_seconds: float = 3600.0) -> AsyncIterator[tuple[MemoryGuard, PageHost]]:
+    """A guard of 80 and 100 MiB that looks only when it is asked to, unless told otherwise."""
+    guard, host = MemoryGuard(Limits(80 * MIB, 100 * MIB), CapturedLog(), interval_seconds), PageHost(Pages())
     host.admission.max_bytes = 1000 * MIB
     memory.put_into(guard)
     await guard.start(host)
@@ -30,18 +28,31 @@ async def running(
         yield guard, host
     finally:
         await guard.stop()
-        await guard.stop()
-        assert host.admission.memories == []
+        assert host.admission.rooms == []
 
 
-def test_it_refuses_above_the_soft_limit_and_takes_again_below() -> None:
+def taken(host: PageHost, sender: str, size: int = 1) -> bool:
+    with host.admission.hold(sender) as held:
+        try:
+            held.add(size)
+        except ShortOfMemory:
+            return False
+        return True
+
+
+def noticed(guard: MemoryGuard, memory: FakeMemory, held: float) -> None:
+    memory.held = held
+    guard.watch.glance(float("inf"))
+
+
+def test_it_is_short_above_the_soft_limit_and_takes_again_below() -> None:
     memory = FakeMemory(held=80)
     watch = memory.watch()
     states = []
     for now, held in enumerate((80, 81, 120, 80)):
         memory.held = held
         watch.look(float(now))
-        states.append(watch.refusing)
+        states.append(watch.is_short)
     assert states == [False, True, True, False]
 
 
@@ -49,7 +60,7 @@ def test_memory_is_given_back_before_anything_is_refused() -> None:
     memory = FakeMemory(held=90, freed=20)
     watch = memory.watch()
     watch.look(0.0)
-    assert (memory.given_back, watch.refusing, watch.held) == (1, False, 70)
+    assert (memory.given_back, watch.is_short, watch.held) == (1, False, 70)
 
 
 def test_below_the_soft_limit_nothing_is_given_back() -> None:
@@ -87,45 +98,54 @@ def test_a_glance_reads_ten_times_a_second_at_most() -> None:
 
 
 async def test_a_burst_between_two_looks_is_noticed() -> None:
-    memory = FakeMemory(held=50)
-    async with running(memory) as (guard, _):
-        guard.check()
-        memory.held = 90
-        guard.watch.glance(float("inf"))
-        with pytest.raises(ShortOfMemory):
-            guard.check()
+    memory = FakeMemory(held=50 * MIB)
+    async with running(memory) as (guard, host):
+        assert taken(host, "a")
+        noticed(guard, memory, 101 * MIB)
+        assert not taken(host, "a")
 
 
-async def test_refusing_asks_for_memory_to_be_given_back_at_once() -> None:
-    memory = FakeMemory(held=50, freed=30)
-    async with running(memory) as (guard, _):
-        memory.held = 90
-        guard.watch.glance(float("inf"))
-        with pytest.raises(Busy):
-            guard.check()
+async def test_short_memory_is_given_back_at_once() -> None:
+    memory = FakeMemory(held=50 * MIB, freed=90 * MIB)
+    async with running(memory) as (guard, host):
+        noticed(guard, memory, 110 * MIB)
+        assert not taken(host, "a")
         async with asyncio.timeout(5):
-            while guard.watch.refusing:
+            while guard.watch.is_short:
                 await asyncio.sleep(0)
         assert memory.given_back == 1
+        assert taken(host, "a")
+
+
+async def test_between_the_limits_those_are_refused_that_sent_much_lately() -> None:
+    memory = FakeMemory(held=20 * MIB)
+    async with running(memory) as (guard, host):
+        assert taken(host, "much", 5 * MIB)
+        assert taken(host, "little", 1000)
+        noticed(guard, memory, 90 * MIB)
+        assert not taken(host, "much", 1000)
+        assert taken(host, "little", 1000)
+        assert taken(host, "new", 1000)
         guard.check()
 
 
-async def test_it_looks_by_itself_and_says_when_refusing_begins_and_ends() -> None:
-    memory = FakeMemory(held=90 * MIB)
-    async with running(memory, 80 * MIB, 100 * MIB, interval_seconds=0.001) as (guard, _):
-        memory.held = 10 * MIB
-        async with asyncio.timeout(5):
-            log = guard._log
-            assert isinstance(log, CapturedLog)
-            while len(log.entries) < 2:
-                await asyncio.sleep(0)
-    said = [(entry["log_level"], entry["held_mib"], entry["soft_limit_mib"]) for entry in log.entries]
-    assert said == [("warning", 90, 80), ("info", 10, 80)]
+async def test_above_the_hard_limit_everybody_is_refused() -> None:
+    memory = FakeMemory(held=20 * MIB)
+    async with running(memory) as (guard, host):
+        noticed(guard, memory, 101 * MIB)
+        with (
+            host.admission.hold("new") as held,
+            pytest.raises(ShortOfMemory, match="memory is short: 101 MiB are in use, of 80 allowed"),
+        ):
+            held.add(1)
+        with pytest.raises(ShortOfMemory):
+            guard.check()
+        assert host.admission.in_flight_bytes == 0
 
 
 async def test_admission_lets_in_what_memory_has_room_for_decoded() -> None:
     memory = FakeMemory(held=20 * MIB)
-    async with running(memory, 80 * MIB, 100 * MIB) as (_, host):
+    async with running(memory) as (_, host):
         room = 80 * MIB // DECODED_PER_BYTE
         with host.admission.hold("a") as first, host.admission.hold("b") as second:
             first.add(room // 2)
@@ -134,30 +154,37 @@ async def test_admission_lets_in_what_memory_has_room_for_decoded() -> None:
             second.add(room // 2)
 
 
-async def test_admission_lets_nothing_in_while_memory_is_short() -> None:
-    async with running(FakeMemory(held=90 * MIB), 80 * MIB, 100 * MIB) as (_, host):
-        with (
-            host.admission.hold("a") as held,
-            pytest.raises(ShortOfMemory, match="memory is short: 90 MiB are in use, of 80 allowed"),
-        ):
-            held.add(1)
-        assert host.admission.in_flight_bytes == 0
+async def test_it_says_once_that_memory_is_short_and_once_that_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spanmill.memory_guard._CALM_SECONDS", 0.05)
+    memory = FakeMemory(held=90 * MIB)
+    async with running(memory, interval_seconds=0.001) as (guard, _):
+        log = guard._log
+        assert isinstance(log, CapturedLog)
+        async with asyncio.timeout(5):
+            for held in (10, 90, 10):
+                memory.held, reads = held * MIB, memory.reads
+                while memory.reads < reads + 2:
+                    await asyncio.sleep(0)
+            while len(log.entries) < 2:
+                await asyncio.sleep(0)
+    said = [(entry["log_level"], entry["held_mib"], entry["soft_limit_mib"]) for entry in log.entries]
+    assert said == [("warning", 90, 80), ("info", 10, 80)]
 
 
-async def test_what_is_decoded_already_is_refused_above_the_hard_limit_only() -> None:
-    memory = FakeMemory(held=90)
-    async with running(memory) as (guard, _):
-        guard.check_decoded()
-        memory.held = 101
-        guard.watch.glance(float("inf"))
-        with pytest.raises(ShortOfMemory):
-            guard.check_decoded()
+async def test_guards_of_the_same_limits_are_one() -> None:
+    memory = FakeMemory()
+    async with running(memory) as (guard, host):
+        same = MemoryGuard(guard.watch.limits, CapturedLog()).running(host)
+        assert same is guard
+        await same.start(host)
+        await same.stop()
+        assert host.admission.rooms == [guard]
+        other = MemoryGuard(Limits(1, 2), CapturedLog())
+        assert other.running(host) is other
 
 
 async def test_a_guard_that_is_not_running_refuses_nothing() -> None:
-    guard = MemoryGuard(Limits(0, 0), CapturedLog())
-    guard.check()
-    guard.check_decoded()
+    MemoryGuard(Limits(0, 0), CapturedLog()).check()
 
 
 async def test_a_guard_that_dies_is_reported() -> None:
@@ -176,7 +203,7 @@ async def test_a_guard_that_dies_is_reported() -> None:
 def test_the_guard_of_a_control_group_takes_a_share_of_its_limit() -> None:
     guard = guard_of_group(90, CapturedLog(), lambda: 1000)
     assert guard is not None
-    assert guard.watch.limits == Limits(900, 900)
+    assert guard.watch.limits == Limits(810, 900)
 
 
 @pytest.mark.parametrize(("percentage", "limit"), [(0, 1000), (90, None)])

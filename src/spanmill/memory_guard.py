@@ -23,6 +23,8 @@ _FRESH_SECONDS: Final = 0.1
 """What was read is good for so long: reading takes 20 microseconds, and a burst fills memory faster than any tick."""
 _FIRST_PAUSE_SECONDS: Final = 1.0
 _LONGEST_PAUSE_SECONDS: Final = 4.0
+_CALM_SECONDS: Final = 10.0
+"""Under load memory is short every other second. It is said once, and that it is over when it has been for so long."""
 _WORTHWHILE: Final = 0.05
 """Giving back that frees a smaller share is tried less and less often: it costs a pause of everything."""
 
@@ -33,7 +35,8 @@ class ShortOfMemory(Busy):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """In bytes of resident memory. New data is refused above `soft`; `hard` is what the process should never reach."""
+    """In bytes of resident memory. Above `soft` senders are refused that sent much lately; `hard` is what the process
+    should never reach, and everybody is refused."""
 
     soft: int
     hard: int
@@ -54,7 +57,7 @@ class Watch:
         self._pause = _FIRST_PAUSE_SECONDS
 
     @property
-    def refusing(self) -> bool:
+    def is_short(self) -> bool:
         return self.held > self.limits.soft
 
     def glance(self, now: float) -> None:
@@ -64,7 +67,7 @@ class Watch:
 
     def is_due(self, now: float) -> bool:
         """Whether memory is short and giving back may help. Never twice within a second."""
-        return self.refusing and now - self._gave_back >= self._pause
+        return self.is_short and now - self._gave_back >= self._pause
 
     def look(self, now: float) -> None:
         """Read, give back if that is due, and read again. Takes tens of milliseconds."""
@@ -79,7 +82,10 @@ class Watch:
 
 
 class MemoryGuard:
-    """Watches memory while it runs, and tells admission how much there is for requests."""
+    """Watches memory while it runs, and tells admission how much there is for requests.
+
+    `start` and `stop` are called in pairs, by everybody who uses it.
+    """
 
     def __init__(self, limits: Limits, log: Log, interval_seconds: float = 1.0) -> None:
         self.watch = Watch(limits, resident_bytes, give_back)
@@ -88,44 +94,53 @@ class MemoryGuard:
         self._host: Host | None = None
         self._task: asyncio.Task[None] | None = None
         self._wanted = asyncio.Event()
-        self._was_refusing = False
+        self._users = 0
+        self._short_at = float("-inf")
+        self._said = False
+
+    def running(self, host: Host) -> "MemoryGuard":
+        """The guard with these limits that runs already, or this one: memory need not be looked at twice."""
+        guards = (room for room in host.admission.rooms if isinstance(room, MemoryGuard))
+        return next((guard for guard in guards if guard.watch.limits == self.watch.limits), self)
 
     async def start(self, host: Host) -> None:
-        self._host = host
-        await self._look()
-        host.admission.memories.append(self)
-        self._task = asyncio.create_task(self._run(), name="memory guard")
+        self._users += 1
+        if self._users == 1:
+            self._host = host
+            host.admission.rooms.append(self)
+            await self._look()
+            self._task = asyncio.create_task(self._run(), name="memory guard")
 
     async def stop(self) -> None:
-        task, self._task = self._task, None
-        if task is not None and self._host is not None:
-            self._host.admission.memories.remove(self)
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        self._users -= 1
+        if self._users == 0 and self._host is not None and self._task is not None:
+            self._host.admission.rooms.remove(self)
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
 
     def check(self) -> None:
-        """Raises `ShortOfMemory` while memory is short. On the event loop only."""
-        now = time.monotonic()
-        if self._task is not None:
-            self.watch.glance(now)
-        if self.watch.refusing:
-            if self.watch.is_due(now):
-                self._wanted.set()
-            raise self._short(self.watch.limits.soft)
-
-    def check_decoded(self) -> None:
         """Raises `ShortOfMemory` above the hard limit. Safe from any thread.
 
-        For what is decoded already: it is in memory, and between the limits the quickest way to be rid of it is to go
+        For what was let in already: it is in memory, and between the limits the quickest way to be rid of it is to go
         on. To refuse it there would undo the work, have it sent again, and get nothing done at all.
         """
         if self.watch.held > self.watch.limits.hard:
             raise self._short(self.watch.limits.hard)
 
-    def room_bytes(self) -> float:
-        """The bytes of requests that memory has room for, with all that decoding them takes. Raises `ShortOfMemory`."""
-        self.check()
-        return max(0.0, self.watch.limits.hard - self.watch.held) / DECODED_PER_BYTE
+    def room_bytes(self, lately: float) -> float:
+        """The bytes of requests that memory has room for, with all that decoding them takes.
+
+        Raises `ShortOfMemory`: above the soft limit for senders that sent more than that lately, above the hard limit
+        for all. On the event loop only.
+        """
+        now = time.monotonic()
+        self.watch.glance(now)
+        if self.watch.is_due(now):
+            self._wanted.set()
+        room = (self.watch.limits.hard - self.watch.held) / DECODED_PER_BYTE
+        if self.watch.is_short and (room <= 0 or lately > room):
+            raise self._short(self.watch.limits.soft)
+        return max(0.0, room)
 
     def _short(self, limit: int) -> ShortOfMemory:
         held = round(self.watch.held / _MIB)
@@ -148,14 +163,17 @@ class MemoryGuard:
             self._host.report_fatal(error)
 
     async def _look(self) -> None:
-        await asyncio.to_thread(self.watch.look, time.monotonic())
-        if self.watch.refusing != self._was_refusing:
-            self._was_refusing = self.watch.refusing
-            held, soft = round(self.watch.held / _MIB), self.watch.limits.soft // _MIB
-            if self._was_refusing:
-                self._log.warning("memory is short, data is refused", held_mib=held, soft_limit_mib=soft)
-            else:
-                self._log.info("memory is free again, data is taken", held_mib=held, soft_limit_mib=soft)
+        now = time.monotonic()
+        await asyncio.to_thread(self.watch.look, now)
+        values = {"held_mib": round(self.watch.held / _MIB), "soft_limit_mib": self.watch.limits.soft // _MIB}
+        if self.watch.is_short:
+            self._short_at = now
+            if not self._said:
+                self._log.warning("memory is short, data is refused", **values)
+            self._said = True
+        elif self._said and now - self._short_at >= _CALM_SECONDS:
+            self._log.info("memory is free again, data is taken", **values)
+            self._said = False
 
 
 def guard_of_group(
@@ -166,4 +184,4 @@ def guard_of_group(
     if limit is None:
         return None
     allowed = limit * percentage // 100
-    return MemoryGuard(Limits(allowed, allowed), log)
+    return MemoryGuard(Limits(allowed - allowed // 10, allowed), log)

@@ -59,14 +59,27 @@ async def test_it_refuses_before_decoding_and_counts_what_it_refuses_after() -> 
 
 
 async def test_while_it_runs_receivers_are_told_how_much_memory_there_is() -> None:
-    host, memory = PageHost(Pages()), FakeMemory(held=90 * MIB)
+    host, memory = PageHost(Pages()), FakeMemory(held=101 * MIB)
     limiter = MemoryLimiterProcessor(config(limit_mib=100), settings(Kind.PROCESSORS, "memory_limiter"))
     memory.put_into(limiter.guard)
     await limiter.start(host)
     try:
-        with host.admission.hold("sender") as held, pytest.raises(Busy, match="90 MiB are in use, of 80 allowed"):
+        with host.admission.hold("sender") as held, pytest.raises(Busy, match="101 MiB are in use, of 80 allowed"):
             held.add(1)
     finally:
         await limiter.stop()
     with host.admission.hold("sender") as held:
         held.add(1)
+
+
+async def test_the_pipelines_share_one_guard_until_the_last_is_stopped() -> None:
+    host = PageHost(Pages())
+    first, second = (
+        MemoryLimiterProcessor(config(limit_mib=100_000), settings(Kind.PROCESSORS, "memory_limiter")) for _ in range(2)
+    )
+    for limiter in (first, second):
+        await limiter.start(host)
+    assert host.admission.rooms == [first.guard] == [second.guard]
+    for limiter in (first, first, second, second):
+        await limiter.stop()
+        assert len(host.admission.rooms) == (limiter is first)

@@ -51,7 +51,7 @@ class KeepingIntake:
 class NoMemory:
     """Memory with no room for anything."""
 
-    def room_bytes(self) -> float:
+    def room_bytes(self, lately: float) -> float:
         raise ShortOfMemory("memory is short")
 
 

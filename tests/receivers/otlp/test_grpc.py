@@ -74,7 +74,7 @@ async def test_too_many_bytes_in_flight_answer_the_same_way() -> None:
 
 async def test_short_memory_answers_the_same_way() -> None:
     async with running(grpc={}) as it:
-        it.host.admission.memories = [NoMemory()]
+        it.host.admission.rooms = [NoMemory()]
         error, trailers = await refused(it, traces())
         assert (error.code(), error.details()) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "memory is short")
         assert "google.rpc.retryinfo-bin" in trailers

@@ -36,7 +36,7 @@ def refused_items(it: Running, signal: Signal, transport: str) -> float:
 
 async def test_while_memory_is_short_the_answer_comes_before_the_body() -> None:
     async with running(http={}) as it:
-        it.host.admission.memories = [NoMemory()]
+        it.host.admission.rooms = [NoMemory()]
         reader, writer = await asyncio.open_connection(*it.http_address)
         head = "POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n"
         writer.write(f"{head}Content-Length: 50000000\r\n\r\n".encode())
@@ -98,7 +98,7 @@ async def test_items_of_requests_that_are_not_taken_are_counted(signal: Signal, 
 
 async def test_items_that_admission_refuses_are_counted_once_their_bytes_are_there() -> None:
     async with running() as it:
-        it.host.admission.memories = [NoMemory()]
+        it.host.admission.rooms = [NoMemory()]
         with pytest.raises(grpc.aio.AioRpcError):
             await it.export(Signal.TRACES, traces(2000))
         await it.post("/v1/traces", traces(3), **PROTOBUF)

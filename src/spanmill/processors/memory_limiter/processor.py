@@ -13,25 +13,31 @@ _DEFAULT_SPIKE_SHARE: Final = 0.2
 
 
 class MemoryLimiterProcessor:
-    """Refuses new data while memory is short; before it is decoded where the engine asks `check`."""
+    """Refuses new data while memory is short: at the receivers, which ask the guard before they read a request."""
 
     def __init__(self, config: MemoryLimiterProcessorConfig, settings: Settings) -> None:
         self._metrics, self._id = settings.metrics, str(settings.id)
         self.guard = MemoryGuard(limits(config, total_bytes()), settings.log, config.check_interval)
+        """In each pipeline the same one, once they run."""
+        self._started = False
 
     async def start(self, host: Host) -> None:
+        self.guard = self.guard.running(host)
+        self._started = True
         await self.guard.start(host)
 
     async def stop(self) -> None:
-        await self.guard.stop()
+        if self._started:
+            self._started = False
+            await self.guard.stop()
 
     def check(self) -> None:
-        """Raises `Busy` while memory is short."""
+        """Raises `Busy` above the hard limit."""
         self.guard.check()
 
     def __call__(self, batch: Batch) -> Batch:
         try:
-            self.guard.check_decoded()
+            self.guard.check()
         except ShortOfMemory:
             self._counted("refused", batch)
             raise
