@@ -65,18 +65,28 @@ class Recorded:
 
 def send(protocol: Protocol, target: str, *, gzip: bool, service: str) -> dict[str, list[Row]]:
     """Send spans, metrics and log records as a service; by table, the rows that they should become."""
+    spans, metrics, logs = recorded = _sent(protocol, target, gzip, service)
+    assert {result for each in recorded for result in each.results} == {"SUCCESS"}
+    return {
+        "spans": [row for batch in spans.handed for row in map(span_row, batch)],
+        "metrics": [row for data in metrics.handed for row in metric_rows(data)],
+        "logs": [row for batch in logs.handed for row in map(log_row, batch)],
+    }
+
+
+def outcomes(protocol: Protocol, target: str, *, service: str) -> list[set[str]]:
+    """Send the same; what the SDK's exporters of spans, metrics and log records report."""
+    return [set(each.results) for each in _sent(protocol, target, False, service)]
+
+
+def _sent(protocol: Protocol, target: str, gzip: bool, service: str) -> tuple[Recorded, Recorded, Recorded]:
     resource = Resource.create({"service.name": service, "host.cpus": 8, "zones": ["a", "b"]})
     made = exporters(protocol, target, gzip=gzip)
     spans, metrics, logs = (Recorded(exporter) for exporter in made)
     _send_spans(made[0], resource)
     _send_metrics(made[1], resource)
     _send_logs(made[2], resource)
-    assert {*spans.results, *metrics.results, *logs.results} == {"SUCCESS"}
-    return {
-        "spans": [row for batch in spans.handed for row in map(span_row, batch)],
-        "metrics": [row for data in metrics.handed for row in metric_rows(data)],
-        "logs": [row for batch in logs.handed for row in map(log_row, batch)],
-    }
+    return spans, metrics, logs
 
 
 def _send_spans(exporter: Any, resource: Resource) -> None:
