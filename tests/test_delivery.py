@@ -197,6 +197,40 @@ async def test_without_retry_a_busy_answer_gives_the_batch_up_at_once(engine: En
     assert next(engine.letters())[0].reason == "down (retry_on_failure is not enabled)"
 
 
+def damage(directory: Path, record: int) -> None:
+    """Turn over a byte of one of the five records in the oldest segment."""
+    segment = min(directory.glob("journal/*/*.segment"))
+    contents = bytearray(segment.read_bytes())
+    step = len(contents.rstrip(b"\0")) // 5
+    contents[step * record - step // 2] ^= 0xFF
+    segment.write_bytes(contents)
+
+
+@pytest.mark.parametrize("damaged", [1, 3, 5])
+async def test_a_record_that_the_journal_cannot_give_any_more_costs_itself_alone_and_is_counted(
+    tmp_path: Path, damaged: int
+) -> None:
+    before = Engine(tmp_path, durable=True)
+    before.deliver(before.node(RecordingExporter()))
+    for journal in before.journals.values():
+        await journal.start()
+    for number in range(1, 6):
+        await before.send(2, first=10 * number)
+    await before.stop()
+    exporter, after = RecordingExporter(), Engine(tmp_path, durable=True)
+    delivery = after.deliver(after.node(exporter))
+    for journal in after.journals.values():
+        await journal.start()
+    damage(tmp_path, damaged)
+    await delivery.start()
+    await delivery.drain()
+    assert exporter.got == [10 * n + more for n in range(1, 6) if n != damaged for more in (0, 1)]
+    assert (delivery.counted.sent, delivery.counted.failed, delivery.counted.kept) == (8, 2, 0)
+    assert "data is lost: the journal is damaged" in after.events("error")
+    await after.stop()
+    assert after.faults == []
+
+
 async def test_an_exporter_whose_output_holds_records_is_not_handed_them_again() -> None:
     exporter = RecordingExporter()
     exporter.already = 2
