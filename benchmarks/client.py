@@ -1,29 +1,48 @@
-"""The outside client: sends a file of serialized requests so many times, so many at once, and prints the seconds taken.
+"""The outside client: sends serialized requests from a file, round and round, so many at once.
 
-    python benchmarks/client.py grpc 127.0.0.1:4317 requests.bin 400 8
+    python benchmarks/client.py grpc 127.0.0.1:4317 requests.bin 400 8     # 400 requests, 8 at once
+    python benchmarks/client.py http 127.0.0.1:4318 requests.bin 2.5s 8    # for 2.5 seconds
 
-What is refused for now (429, 503, RESOURCE_EXHAUSTED, UNAVAILABLE) is sent again.
+It prints a line of JSON, see `Sent`. What is refused for now (429, 503, RESOURCE_EXHAUSTED, UNAVAILABLE) is sent again,
+and its latency counts from the first attempt.
 """
 
 import asyncio
+import json
+import os
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import asdict, dataclass
 from itertools import cycle, islice
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import grpc
+import numpy as np
 from payloads import read_requests
 
 Send = Callable[[bytes], Awaitable[bool]]
 _METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 _RETRYABLE = (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE)
+_UNKNOWN_FIELD = b"\xc1\x3e"
+"""Field 1000, eight bytes: no receiver reads it, and no two requests are the same, which would count as sent twice."""
 
 
-async def main(protocol: str, target: str, path: Path, count: int, at_once: int) -> float:
-    """Send `count` requests, taken round and round from the file; the seconds that took."""
+@dataclass(frozen=True)
+class Sent:
+    """What was acknowledged, and how long that took."""
+
+    requests: int
+    seconds: float
+    p50_ms: float
+    p99_ms: float
+    refusals: int
+    """Answers "later"."""
+
+
+async def main(protocol: str, target: str, path: Path, until: str, at_once: int) -> Sent:
+    """Send as many requests, or for as many seconds, as `until` says."""
     requests = read_requests(path)
     if protocol == "grpc":
         options = [("grpc.max_send_message_length", -1)]
@@ -39,7 +58,7 @@ async def main(protocol: str, target: str, path: Path, count: int, at_once: int)
                     raise
                 return True
 
-            return await _send_all(send_grpc, requests, count, at_once)
+            return await _send_all(send_grpc, requests, until, at_once)
     headers = {"Content-Type": "application/x-protobuf"}
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=at_once)) as session:
 
@@ -51,22 +70,40 @@ async def main(protocol: str, target: str, path: Path, count: int, at_once: int)
                 await answer.read()
                 return True
 
-        return await _send_all(send_http, requests, count, at_once)
+        return await _send_all(send_http, requests, until, at_once)
 
 
-async def _send_all(send: Send, requests: list[bytes], count: int, at_once: int) -> float:
-    waiting: Iterator[Any] = islice(cycle(requests), count)
+async def _send_all(send: Send, requests: list[bytes], until: str, at_once: int) -> Sent:
+    latencies: list[float] = []
+    refusals = 0
+    began = time.perf_counter()
+    waiting = _requests(requests, until, began)
 
     async def work() -> None:
+        nonlocal refusals
         for payload in waiting:
-            while not await send(payload):  # noqa: ASYNC110 - nothing tells us when
+            unique, started = payload + _UNKNOWN_FIELD + os.urandom(8), time.perf_counter()
+            while not await send(unique):
+                refusals += 1
                 await asyncio.sleep(0.05)
+            latencies.append(time.perf_counter() - started)
 
-    began = time.perf_counter()
     await asyncio.gather(*(work() for _ in range(at_once)))
-    return time.perf_counter() - began
+    seconds = time.perf_counter() - began
+    p50, p99 = np.percentile(latencies, [50, 99]) * 1000
+    return Sent(len(latencies), seconds, float(p50), float(p99), refusals)
+
+
+def _requests(requests: list[bytes], until: str, began: float) -> Iterator[bytes]:
+    if not until.endswith("s"):
+        yield from islice(cycle(requests), int(until))
+        return
+    for payload in cycle(requests):
+        if time.perf_counter() - began >= float(until[:-1]):
+            return
+        yield payload
 
 
 if __name__ == "__main__":
-    kind, address, file, number, together = sys.argv[1:]
-    print(asyncio.run(main(kind, address, Path(file), int(number), int(together))))
+    kind, address, file, wanted, together = sys.argv[1:]
+    print(json.dumps(asdict(asyncio.run(main(kind, address, Path(file), wanted, int(together))))))

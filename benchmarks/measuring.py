@@ -1,11 +1,12 @@
 """What the operating system says about the collector's process while the client process sends."""
 
+import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from random import Random
 from typing import Any
 
 import payloads
+from client import Sent
 
 from spanmill.generate.collector import Collector, free_ports, own_page, storing_configuration
 
@@ -63,12 +65,21 @@ def memory_mib(pid: int, key: str) -> float:
 
 
 @contextmanager
-def collector(directory: Path, **exporters: Any) -> Iterator[tuple[Collector, dict[str, int]]]:
-    """A running collector and its ports; without exporters, one that writes Parquet under `directory`/parquet."""
+def collector(
+    directory: Path,
+    journal: Mapping[str, Any] | None = None,
+    program: Sequence[str] = ("-m", "spanmill"),
+    **exporters: Any,
+) -> Iterator[tuple[Collector, dict[str, int]]]:
+    """A running collector and its ports; without exporters, one that writes Parquet under `directory`/parquet.
+
+    `journal`: the block `service.journal`. `program`: see `Collector`.
+    """
     ports = dict(zip(("grpc", "http", "health", "metrics"), free_ports(4), strict=True))
     exporters = exporters or {"parquet": {"directory": str(directory / "parquet"), "max_age": "2s"}}
     configuration = storing_configuration(ports, **exporters)
-    with Collector(directory, configuration, ports["health"]) as running:
+    configuration["service"]["journal"] = dict(journal or {})
+    with Collector(directory, configuration, ports["health"], program) as running:
         yield running, ports
 
 
@@ -88,28 +99,29 @@ def measure(case: Case, directory: Path) -> Measured:
         assert running.process is not None
         pid, target = running.process.pid, f"127.0.0.1:{ports[case.protocol]}"
         warm_up = min(20, case.requests)
-        _send(case, target, file, warm_up, at_once)
-        _wait_until_sent(ports["metrics"], warm_up * case.spans)
+        send(case.protocol, target, file, str(warm_up), at_once)
+        wait_until_sent(ports["metrics"], warm_up * case.spans)
         before = cpu_seconds(pid)
-        seconds = _send(case, target, file, case.requests, at_once)
-        _wait_until_sent(ports["metrics"], (warm_up + case.requests) * case.spans)
-        return Measured(cpu_seconds(pid) - before, memory_mib(pid, "VmHWM"), seconds)
+        sent = send(case.protocol, target, file, str(case.requests), at_once)
+        wait_until_sent(ports["metrics"], (warm_up + case.requests) * case.spans)
+        return Measured(cpu_seconds(pid) - before, memory_mib(pid, "VmHWM"), sent.seconds)
 
 
-def _send(case: Case, target: str, file: Path, count: int, at_once: int) -> float:
+def send(protocol: str, target: str, file: Path, until: str, at_once: int) -> Sent:
+    """Send from a process of its own; see `client`."""
     client = Path(__file__).with_name("client.py")
-    command = [sys.executable, str(client), case.protocol, target, str(file), str(count), str(at_once)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return float(done.stdout)
+    command = [sys.executable, str(client), protocol, target, str(file), until, str(at_once)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return Sent(**json.loads(done.stdout))
 
 
-def _wait_until_sent(port: int, spans: int, timeout_seconds: float = 120.0) -> None:
+def wait_until_sent(port: int, spans: float, timeout_seconds: float = 120.0) -> None:
     """Wait until the exporter has delivered so many spans, by the collector's own page."""
     deadline = time.monotonic() + timeout_seconds
-    while sent_spans(port) < spans:
+    while (sent := sent_spans(port)) < spans:
         if time.monotonic() > deadline:
-            raise TimeoutError(f"{sent_spans(port):.0f} of {spans} spans were delivered")
-        time.sleep(0.2)
+            raise TimeoutError(f"{sent:.0f} of {spans:.0f} spans were delivered")
+        time.sleep(0.05)
 
 
 def sent_spans(port: int) -> float:

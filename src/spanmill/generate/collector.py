@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -47,13 +47,21 @@ class Collector:
     Used as a context manager: entering waits until the health check says ready, leaving stops it with SIGTERM.
     """
 
-    def __init__(self, directory: Path, configuration: Mapping[str, Any], health_port: int) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        configuration: Mapping[str, Any],
+        health_port: int,
+        program: Sequence[str] = ("-m", "spanmill"),
+    ) -> None:
+        """`program`: what Python runs, before `run --config FILE`."""
         self.directory = directory
         self.log_path = directory / "spanmill.log"
         self.start_seconds = 0.0
         """From the start of the process until it was ready."""
         self.process: subprocess.Popen[bytes] | None = None
         self._health_port = health_port
+        self._program = program
         self._config_path = directory / "config.yaml"
         self._config_path.write_text(yaml.safe_dump(dict(configuration), sort_keys=False), encoding="utf-8")
 
@@ -70,7 +78,7 @@ class Collector:
 
     def spawn(self) -> "subprocess.Popen[bytes]":
         """Start without waiting for anything."""
-        command = [sys.executable, "-m", "spanmill", "run", "--config", str(self._config_path)]
+        command = [sys.executable, *self._program, "run", "--config", str(self._config_path)]
         with self.log_path.open("wb") as log:
             self.process = subprocess.Popen(  # noqa: S603 - our own program
                 command, cwd=self.directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=_environment()
