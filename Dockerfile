@@ -18,7 +18,7 @@ FROM python:3.12-slim
 RUN useradd --system --uid 10001 --create-home --home-dir /var/lib/spanmill spanmill
 COPY --from=build /opt/spanmill /opt/spanmill
 COPY pipelines/gateway-to-parquet-and-prometheus.yaml /etc/spanmill/config.yaml
-ENV SPANMILL_DATA=/var/lib/spanmill PATH=/opt/spanmill/bin:$PATH
+ENV SPANMILL_DATA=/var/lib/spanmill SPANMILL_HOST=0.0.0.0 PATH=/opt/spanmill/bin:$PATH
 WORKDIR /var/lib/spanmill
 VOLUME /var/lib/spanmill
 USER 10001

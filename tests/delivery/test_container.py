@@ -77,8 +77,9 @@ def test_everything_that_is_copied_is_there_and_not_ignored() -> None:
 
 def test_the_ports_of_the_image_are_those_of_its_configuration() -> None:
     source = next(argument.split()[0] for name, argument in _instructions() if argument.endswith("config.yaml"))
-    text = (_ROOT / source).read_text(encoding="utf-8")
-    assert set(_last("EXPOSE").split()) == set(re.findall(r"0\.0\.0\.0:(\d+)", text))
+    text, host = (_ROOT / source).read_text(encoding="utf-8"), re.escape("${env:SPANMILL_HOST:-localhost}")
+    assert "SPANMILL_HOST=0.0.0.0" in _last("ENV")
+    assert set(_last("EXPOSE").split()) == set(re.findall(rf"(?:0\.0\.0\.0|{host}):(\d+)", text))
 
 
 def test_the_health_command_tells_a_ready_collector_from_none(tmp_path: Path) -> None:
@@ -125,4 +126,6 @@ def test_the_configuration_in_a_kubernetes_manifest_is_valid(name: str) -> None:
     )
     (configuration,) = (document["data"]["config.yaml"] for document in documents if document["kind"] == "ConfigMap")
     environment = {"POD_NAME": "app-1", "POD_NAMESPACE": "default"}
-    assert read_configuration([f"yaml:{configuration}"], (), environment).warnings == ()
+    warnings = read_configuration([f"yaml:{configuration}"], (), environment).warnings
+    open_to_the_cluster = [f"receivers.otlp.protocols.{protocol}.endpoint" for protocol in ("grpc", "http")]
+    assert [warning.path for warning in warnings] == (open_to_the_cluster if name == "gateway.yaml" else [])

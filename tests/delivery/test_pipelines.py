@@ -39,6 +39,10 @@ def _on_free_ports(configuration: dict[str, Any]) -> tuple[dict[str, Any], int, 
     """The same configuration where nobody else listens, with its gRPC and health ports."""
     grpc, http, health, page, own = free_ports(5)
     protocols = {"grpc": {"endpoint": f"127.0.0.1:{grpc}"}, "http": {"endpoint": f"127.0.0.1:{http}"}}
+    written = (configuration["receivers"]["otlp"] or {}).get("protocols") or {}
+    for name, body in protocols.items():
+        if auth := (written.get(name) or {}).get("auth"):
+            body["auth"] = auth
     configuration["receivers"]["otlp"] = {"protocols": protocols}
     configuration["extensions"]["health_check"] = {"endpoint": f"127.0.0.1:{health}"}
     telemetry = configuration["service"].setdefault("telemetry", {})
@@ -61,7 +65,11 @@ def test_the_file_says_what_it_shows_how_to_run_it_and_what_to_see(path: Path) -
         assert f"--config pipelines/{path.name}" in head
 
 
-def test_the_file_runs_and_delivers_what_it_is_sent(path: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_the_file_runs_and_delivers_what_it_is_sent(
+    path: Path, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tmp_path.joinpath("tokens").write_text("team-a: s3cret\n")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20s3cret")
     configuration, grpc, health = _on_free_ports(yaml.safe_load(path.read_text(encoding="utf-8")))
     if "otlp_grpc" in configuration["exporters"]:
         configuration["exporters"]["otlp_grpc"]["endpoint"] = f"127.0.0.1:{request.getfixturevalue('gateway')}"
