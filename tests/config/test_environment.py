@@ -73,3 +73,17 @@ def test_a_certificate_that_is_not_there_is_named(read: Read) -> None:
         "receivers.otlp.protocols.grpc.tls.cert_file: /nowhere/cert.pem cannot be read: No such file or directory",
         "receivers.otlp.protocols.grpc.tls.key_file: /nowhere/key.pem cannot be read: No such file or directory",
     ]
+
+
+def test_a_file_of_credentials_that_is_not_there_is_named(read: Read) -> None:
+    extensions = (
+        "{bearertokenauth: {filename: /nowhere/tokens}, basicauth/in: {htpasswd: {file: /nowhere/htpasswd}}, "
+        "basicauth/out: {client_auth: {username: a, password_file: /nowhere/password}}}"
+    )
+    service = "{extensions: [bearertokenauth, basicauth/in, basicauth/out]}"
+    lines = problems_of(read, f"{{extensions: {extensions}, service: {service}}}")
+    assert [line.partition(": No such")[0] for line in lines] == [
+        "extensions.bearertokenauth.filename: /nowhere/tokens cannot be read",
+        "extensions.basicauth/in.htpasswd.file: /nowhere/htpasswd cannot be read",
+        "extensions.basicauth/out.client_auth.password_file: /nowhere/password cannot be read",
+    ]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from spanmill.config.authentication import Authenticator
 from spanmill.config.base import Model
 from spanmill.config.blocks import Tls
 from spanmill.config.models import Configuration
@@ -25,9 +26,9 @@ Progress = Callable[[str], None]
 
 
 def check_environment(configuration: Configuration, progress: Progress = lambda _: None) -> list[Problem]:
-    """Try every port, directory, certificate file and server that the service uses. `progress` is told what is tried.
+    """Try every port, directory, file of certificates or credentials, and server that the service uses.
 
-    Servers are dialled at the same time, each for at most three seconds.
+    `progress` is told what is tried. Servers are dialled at the same time, each for at most three seconds.
     """
     problems: list[Problem | None] = []
     for claim, endpoint in listeners(configuration):
@@ -37,6 +38,7 @@ def check_environment(configuration: Configuration, progress: Progress = lambda 
         progress(f"output of {claim.owner}")
         problems.append(_write(claim, output))
     problems += _certificates(configuration)
+    problems += _credentials(configuration)
     targets = list(destinations(configuration))
     progress(f"{len(targets)} servers")
     with ThreadPoolExecutor(max_workers=max(1, len(targets))) as pool:
@@ -94,6 +96,14 @@ def _certificates(configuration: Configuration) -> Iterator[Problem]:
                 yield from _unreadable(path, tls)
 
 
+def _credentials(configuration: Configuration) -> Iterator[Problem]:
+    """Files of tokens and passwords that cannot be read. What is in them shows at the start, and no value of it ever."""
+    for component, config in configuration.used(Kind.EXTENSIONS).items():
+        if isinstance(config, Authenticator):
+            for path, file in config.files():
+                yield from _unreadable_file((Kind.EXTENSIONS.value, str(component), *path), file)
+
+
 def _tls_blocks(config: Model, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Tls]]:
     for name, value in config:
         if isinstance(value, Tls):
@@ -105,12 +115,15 @@ def _tls_blocks(config: Model, path: tuple[str, ...]) -> Iterator[tuple[tuple[st
 def _unreadable(path: tuple[str, ...], tls: Tls) -> Iterator[Problem]:
     for name in _TLS_FILES:
         file = getattr(tls, name, None)
-        if file is None:
-            continue
-        try:
-            Path(file).read_bytes()
-        except OSError as error:
-            yield Problem(f"{file} cannot be read: {error.strerror}", dotted((*path, name)))
+        if file is not None:
+            yield from _unreadable_file((*path, name), file)
+
+
+def _unreadable_file(path: tuple[str, ...], file: str) -> Iterator[Problem]:
+    try:
+        Path(file).read_bytes()
+    except OSError as error:
+        yield Problem(f"{file} cannot be read: {error.strerror}", dotted(path))
 
 
 def _dial(claim: Claim, target: str) -> Problem | None:

@@ -1,5 +1,6 @@
 """Configuration of the basicauth extension."""
 
+from collections.abc import Iterator
 from typing import ClassVar, Self
 
 from pydantic import model_validator
@@ -79,6 +80,13 @@ class BasicAuthExtensionConfig(Authenticator):
     @property
     def sends_credentials(self) -> bool:
         return self.client_auth is not None
+
+    def files(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        if self.htpasswd is not None and self.htpasswd.file:
+            yield ("htpasswd", "file"), self.htpasswd.file
+        for key in ("username_file", "password_file"):
+            if file := getattr(self.client_auth, key, None):
+                yield ("client_auth", key), file
 
     @property
     def header_name(self) -> str:

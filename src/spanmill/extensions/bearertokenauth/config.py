@@ -1,5 +1,6 @@
 """Configuration of the bearertokenauth extension."""
 
+from collections.abc import Iterator
 from typing import ClassVar, Self
 
 from pydantic import Field, ValidationInfo, model_validator
@@ -93,6 +94,10 @@ class BearerTokenAuthExtensionConfig(Authenticator):
     @property
     def header_name(self) -> str:
         return self.header
+
+    def files(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        if self.filename is not None:
+            yield ("filename",), self.filename
 
     @property
     def names_senders(self) -> bool:
