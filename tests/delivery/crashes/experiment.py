@@ -155,7 +155,10 @@ class Experiment:
             raise SpanmillError(f"the sender failed:\n{(self._outside / 'sender.log').read_text()}")
 
     def _delivered(self) -> bool:
-        return own_page(self.ports["metrics"])["otelcol_exporter_queue_size"] == 0
+        try:
+            return own_page(self.ports["metrics"])["otelcol_exporter_queue_size"] == 0
+        except OSError:
+            return False
 
     def _until(self, condition: Callable[[], bool], otherwise: str) -> None:
         deadline = time.monotonic() + _SETTLING_SECONDS

@@ -1,6 +1,7 @@
 """Spans, metric points and log records that carry the ids they are counted by, raw and as the SDK's own objects."""
 
 import time
+from random import Random
 
 from opentelemetry._logs import LogRecord
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -18,6 +19,9 @@ _RESOURCE = Resource({"service.name": _SERVICE})
 _SCOPE = InstrumentationScope("crashes", "1")
 _HOURS = 3
 _NANOSECONDS_PER_HOUR = 3_600_000_000_000
+_LONG_EVERY = 8
+_LONG_BYTES = 40_000
+"""Now and then a span carries a text that does not compress, so that a journal fills segment after segment."""
 
 
 def _trace_id(identity: int) -> int:
@@ -45,6 +49,8 @@ def raw_spans(ids: range) -> bytes:
             end_time_unix_nano=start + 1_000_000,
         )
         span.attributes.add(key="id").value.string_value = text_of(identity)
+        if identity % _LONG_EVERY == 0:
+            span.attributes.add(key="text").value.string_value = Random(identity).randbytes(_LONG_BYTES // 2).hex()
     return request.SerializeToString()
 
 
