@@ -90,6 +90,20 @@ def test_a_request_covers_what_it_needs_and_no_more() -> None:
         assert admission.in_flight_bytes == 130
 
 
+def test_what_was_expected_and_never_came_counts_for_nothing() -> None:
+    clock = Clock()
+    admission, room = Admission(BOUND, clock=clock), RoomFor(BOUND)
+    admission.rooms = [room]
+    with admission.hold("a") as held:
+        held.add(300)
+        held.shrink_to(20)
+        held.shrink_to(100)
+        assert admission.in_flight_bytes == admission.held_by("a") == 20
+    send(admission, "a", 1)
+    assert room.asked[-1] == 20
+    assert admission.in_flight_bytes == 0
+
+
 class RoomFor:
     """Something with room for so many bytes, and for senders that sent no more lately."""
 

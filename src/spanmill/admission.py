@@ -77,6 +77,11 @@ class Admission:
         self._senders[sender] = self.held_by(sender) + size
         self._lately.add(sender, size)
 
+    def forget(self, sender: str, size: int) -> None:
+        """Count `size` bytes of a sender no longer: they were expected and never came."""
+        self.shrink(sender, size)
+        self._lately.add(sender, -size)
+
     def shrink(self, sender: str, size: int) -> None:
         """Count `size` bytes of a sender no longer."""
         self.in_flight_bytes -= size
@@ -115,6 +120,12 @@ class Held:
         """Occupy `size` bytes in all, if it is not that much already. Raises `Busy` like `add`."""
         self.add(size - self._size)
 
+    def shrink_to(self, size: int) -> None:
+        """Occupy no more than `size` bytes: the rest never came."""
+        if size < self._size:
+            self._admission.forget(self._sender, self._size - size)
+            self._size = size
+
     def __enter__(self) -> Self:
         return self
 
@@ -138,7 +149,7 @@ class Lately:
 
     def add(self, sender: str, size: int) -> None:
         self._turn()
-        self._now[sender] = self._now.get(sender, 0) + size
+        self._now[sender] = max(0, self._now.get(sender, 0) + size)
 
     def sent(self, sender: str) -> float:
         passed = self._turn()

@@ -14,10 +14,13 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Sp
 from spanmill.component import Outcome, Sender
 from spanmill.errors import Busy, Rejected
 from spanmill.otlp import responses
+from spanmill.receivers.otlp.message_sizes import MessageSizes
 from spanmill.receivers.otlp.retry_delay import RetryDelay
 from spanmill.signal import Signal
 from tests.otlp_samples import SAMPLES, traces
 from tests.receivers.otlp.receiving import PATHS, PROTOBUF, KeepingHost, KeepingIntake, NoMemory, Running, running
+
+MIB = 1024 * 1024
 
 
 class Clock:
@@ -97,14 +100,52 @@ async def test_items_of_requests_that_are_not_taken_are_counted(signal: Signal, 
 
 
 async def test_items_that_admission_refuses_are_counted_once_their_bytes_are_there() -> None:
-    async with running() as it:
-        it.host.admission.rooms = [NoMemory()]
+    """What a request weighs is known when it was read; before that nobody knows what is in it."""
+    payload = ExportTraceServiceRequest(
+        resource_spans=[ResourceSpans(scope_spans=[ScopeSpans(spans=[Span()] * 100_000)])]
+    ).SerializeToString()
+    host = KeepingHost(max_bytes=5 * len(payload))
+    async with running(host) as it:
+        with host.admission.hold("127.0.0.2") as other:
+            other.add(1)
+            with pytest.raises(grpc.aio.AioRpcError):
+                await it.export(Signal.TRACES, payload)
+            assert (await it.post("/v1/traces", payload, **PROTOBUF)).status == 429
+        host.admission.rooms = [NoMemory()]
         with pytest.raises(grpc.aio.AioRpcError):
-            await it.export(Signal.TRACES, traces(2000))
-        await it.post("/v1/traces", traces(3), **PROTOBUF)
-        assert refused_items(it, Signal.TRACES, "grpc") == 2000
-        assert refused_items(it, Signal.TRACES, "http") == 0
-        assert it.bad("memory") == it.outcomes("refused") == 2
+            await it.export(Signal.TRACES, payload)
+        assert (await it.post("/v1/traces", payload, **PROTOBUF)).status == 503
+        assert refused_items(it, Signal.TRACES, "grpc") == refused_items(it, Signal.TRACES, "http") == 100_000
+        assert it.bad("memory") == it.bad("in_flight") == 2
+        assert host.admission.in_flight_bytes == 0
+
+
+async def test_grpc_messages_wait_unread_until_there_is_room_for_as_many_as_are_usual() -> None:
+    host = KeepingHost(max_bytes=10 * MIB)
+    payload = traces(20_000)
+    async with running(host, grpc={}) as it:
+        await it.export(Signal.TRACES, payload)
+        with host.admission.hold("127.0.0.1") as held:
+            held.add(4 * MIB)
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await it.export(Signal.TRACES, payload)
+            assert "of this sender are in flight" in refused.value.details()
+        assert refused_items(it, Signal.TRACES, "grpc") == 0
+        assert len(it.kept(Signal.TRACES)) == 1
+
+
+def test_the_expected_size_follows_a_senders_messages() -> None:
+    sizes = MessageSizes()
+    assert sizes.expected("a") == 256 * 1024
+    sizes.arrived("a", 1000)
+    assert sizes.expected("a") == 1000
+    sizes.arrived("a", 100)
+    assert sizes.expected("a") == 900
+    assert sizes.expected("b") == 256 * 1024
+    for number in range(5000):
+        sizes.arrived(str(number), 1)
+    assert sizes.expected("a") == 256 * 1024
+    assert sizes.expected("4999") == 1
 
 
 async def test_a_body_that_does_not_unpack_into_what_is_left_is_told_to_come_again() -> None:

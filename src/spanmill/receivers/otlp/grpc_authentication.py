@@ -32,7 +32,7 @@ class AuthenticatingInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[mis
         handler = await continuation(details)
         if handler is None:
             return None
-        return grpc.unary_unary_rpc_method_handler(partial(handler.unary_unary, name=name))
+        return grpc.stream_unary_rpc_method_handler(partial(handler.stream_unary, name=name))
 
     def _refusing(self, error: Exception) -> Callable[[AsyncIterator[bytes], Any], Awaitable[bytes]]:
         async def refuse(_messages: AsyncIterator[bytes], context: Any) -> bytes:

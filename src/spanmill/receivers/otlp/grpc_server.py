@@ -9,17 +9,21 @@ from urllib.parse import unquote
 import grpc
 from google.rpc import code_pb2
 
+from spanmill.admission import Held
 from spanmill.component import Host, Settings
 from spanmill.config.values import Endpoint
+from spanmill.errors import Busy
 from spanmill.net.listening import check_free
 from spanmill.net.tls import ServerTls
 from spanmill.otlp import responses
 from spanmill.otlp.messages import SERVICES
 from spanmill.otlp.responses import Encoding
+from spanmill.receivers.otlp import answers
 from spanmill.receivers.otlp.answers import Refusal
 from spanmill.receivers.otlp.authentication import SenderCheck
 from spanmill.receivers.otlp.config import GrpcListener
 from spanmill.receivers.otlp.grpc_authentication import AuthenticatingInterceptor
+from spanmill.receivers.otlp.message_sizes import MessageSizes
 from spanmill.receivers.otlp.reception import Reception
 from spanmill.signal import Signal
 
@@ -34,7 +38,7 @@ _HANDSHAKE_MILLISECONDS = 10_000
 _NEVER_MILLISECONDS = 2**31 - 1
 
 Export = Callable[..., Awaitable[bytes]]
-"""Takes the message, the call's context and, where senders are authenticated, `name`."""
+"""Takes the stream of messages, the call's context and, where senders are authenticated, `name`."""
 
 
 class GrpcServer:
@@ -94,14 +98,30 @@ class _Methods(grpc.GenericRpcHandler):  # type: ignore[misc]
 def _methods(reception: Reception, check: SenderCheck) -> _Methods:
     return _Methods(
         {
-            SERVICES[signal].method: grpc.unary_unary_rpc_method_handler(_export(signal, reception, check))
+            SERVICES[signal].method: grpc.stream_unary_rpc_method_handler(_export(signal, reception, check))
             for signal in Signal
         }
     )
 
 
 def _export(signal: Signal, reception: Reception, check: SenderCheck) -> Export:
-    async def export(payload: bytes, context: Any, name: str = "") -> bytes:
+    """The handler of one method. To grpc it takes a stream, which on the wire is the same: only then is the message
+    not read before there is room for it.
+    """
+    sizes = MessageSizes()
+
+    async def read(sender: str, context: Any, held: Held) -> bytes:
+        try:
+            held.add(sizes.expected(sender))
+        except Busy as error:
+            raise answers.busy(error) from None
+        message = await context.read()
+        payload = b"" if message is grpc.aio.EOF else bytes(message)
+        held.shrink_to(len(payload))
+        sizes.arrived(sender, len(payload))
+        return payload
+
+    async def export(_messages: Any, context: Any, name: str = "") -> bytes:
         peer = context.peer()
         if not peer:
             # The call is over and nobody hears the answer. Taken as somebody else's, its bytes would be stored again
@@ -110,6 +130,7 @@ def _export(signal: Signal, reception: Reception, check: SenderCheck) -> Export:
         try:
             sender = check.sender(name, _address(peer))
             with reception.admission.hold(sender.name) as held:
+                payload = await read(sender.name, context, held)
                 outcome = await reception.take(signal, payload, sender, held)
         except asyncio.CancelledError:
             raise
