@@ -97,7 +97,7 @@ def _certificates(configuration: Configuration) -> Iterator[Problem]:
 
 
 def _credentials(configuration: Configuration) -> Iterator[Problem]:
-    """Files of tokens and passwords that cannot be read. What is in them shows at the start, and no value of it ever."""
+    """Files of tokens and passwords that cannot be read. What is in them is looked at when the daemon starts."""
     for component, config in configuration.used(Kind.EXTENSIONS).items():
         if isinstance(config, Authenticator):
             for path, file in config.files():
