@@ -107,6 +107,7 @@ def test_the_last_record_in_letters_is_known_by_exporter_and_journal(tmp_path: P
     dead.put(spans(1), replace(LETTER, first=7, last=12))
     dead.put(spans(1), replace(LETTER, journal="a7f3a", first=7, last=99))
     dead.put(spans(1), replace(LETTER, exporter="otlp_http", first=7, last=98))
+    (tmp_path / "otlp_http%2Fvendor" / "notes.arrow").write_text("not a letter")
     assert kept(tmp_path).last("otlp_http/vendor", "7f3a") == 12
     assert kept(tmp_path).last("otlp_http/vendor", "0000") is None
     assert kept(tmp_path / "none").last("otlp_http/vendor", "7f3a") is None

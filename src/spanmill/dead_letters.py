@@ -5,6 +5,7 @@ the batch's records (what processors made of them, as in a journal), with the le
 """
 
 import json
+import re
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -71,16 +72,10 @@ class DeadLetters:
     def last(self, exporter: str, journal: str) -> int | None:
         """The last record of the journal in a letter of this exporter. An exporter is handed a journal in order, so
         that everything up to there is done, whatever its cursor says. Raises `OSError`."""
-        ending = f"-{_encoded(journal)}"
+        name = re.compile(rf"[^-]+-{re.escape(_encoded(journal))}-\d+-(\d+)\{_SUFFIX}")
         with self._lock:
-            ranges = [
-                int(last)
-                for file in self._known()
-                if file.path.parent.name == _encoded(exporter)
-                for start, _, last in (file.path.stem.rsplit("-", 2),)
-                if start.endswith(ending)
-            ]
-        return max(ranges, default=None)
+            names = [file.path.name for file in self._known() if file.path.parent.name == _encoded(exporter)]
+        return max((int(match[1]) for match in map(name.fullmatch, names) if match), default=None)
 
     def put(self, batch: Batch, letter: Letter) -> list[Letter]:
         """Keep a letter: on return it is on the disk. What had to go for want of room: the oldest letters, or this

@@ -1,7 +1,8 @@
 """The errors that cross a component's border: each says who may act on it.
 
 `Busy` and `Rejected` are the only two that a transform, a journal or an exporter raises on purpose. Anything else
-that escapes is a defect; the graph treats it as `Rejected`, logs it once with its traceback and counts it.
+that escapes is a defect and is logged with its traceback: in a transform it counts as `Rejected`; an exporter is tried
+a few times more before it does.
 """
 
 from collections.abc import Sequence
@@ -43,7 +44,8 @@ class Busy(SpanmillError):  # noqa: N818 - an event in the pipeline's story, not
 
 
 class Rejected(SpanmillError):  # noqa: N818 - an event in the pipeline's story, not a fault
-    """Never: the same data will be refused again. Receivers answer 400 / INVALID_ARGUMENT; exporters drop and count."""
+    """Never: the same data will be refused again. Receivers answer 400 / INVALID_ARGUMENT; exporters' become dead
+    letters."""
 
     def __init__(self, reason: str, items: int | None = None) -> None:
         self.reason = reason
