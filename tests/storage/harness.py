@@ -110,7 +110,7 @@ class BrokenDisk(Disk):
         self._step(f"sync directory {path.name}", lambda: super(BrokenDisk, self).sync_directory(path))
 
     def make_directory(self, path: Path, mode: int = 0o777) -> None:
-        self._step(f"make directory {path.name}", lambda: super(BrokenDisk, self).make_directory(path))
+        self._step(f"make directory {path.name}", lambda: super(BrokenDisk, self).make_directory(path, mode))
 
     def unlink(self, path: Path) -> None:
         self._step(f"unlink {path.name}", lambda: super(BrokenDisk, self).unlink(path))

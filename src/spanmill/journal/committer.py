@@ -21,6 +21,7 @@ from spanmill.disk import Disk
 from spanmill.journal.format import (
     SEGMENT_HEADER_BYTES,
     Head,
+    SegmentHeader,
     pack_head,
     pack_segment_header,
     seed,
@@ -31,6 +32,7 @@ from spanmill.telemetry.metrics import Histogram
 
 _REOPEN_SECONDS = 1.0
 _PADDING = memoryview(bytes(8))
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 Fsync = Literal["always", "interval", "never"]
 
@@ -107,21 +109,33 @@ class Committer:
         self._waiting: list[Append] = []
         self._changed = threading.Condition()
         self._closing = False
+        self._ended = False
         self._skip_to = 0
         self._trouble = ""
         self._unsynced_since: float | None = None
         self._thread = threading.Thread(target=self._run, name=f"journal {directory.name}")
 
     def start(self) -> None:
-        """Open the first segment; begin. Raises `OSError`."""
-        self._open_segment(0)
+        """Open the first segment; begin. Raises `OSError`.
+
+        A full disk is no reason not to begin: what the journal holds may be what fills it.
+        """
+        try:
+            self._open_segment(0)
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            self._give_up(error)
         self._thread.start()
 
     def append(self, append: Append) -> None:
         """Write the batch with the next group."""
         with self._changed:
-            self._waiting.append(append)
-            self._changed.notify()
+            if not self._ended:
+                self._waiting.append(append)
+                self._changed.notify()
+                return
+        self._listener.failed([append], "the collector is stopping")
 
     def skip_to(self, sequence: int) -> None:
         """Give out no sequence up to this one: a consumer holds more than the journal does any more."""
@@ -145,15 +159,14 @@ class Committer:
                 if not (self._waiting or self._closing):
                     self._changed.wait(self._patience())
                 group, self._waiting = self._waiting, []
-                closing, skip_to = self._closing, self._skip_to
+                self._ended, skip_to = self._closing and not group, self._skip_to
             if skip_to >= self._next_sequence:
                 self._seal()
                 self._next_sequence = skip_to + 1
-            if group:
-                self._commit(group)
-            elif closing:
+            if self._ended:
                 break
-            else:
+            self._commit(group)
+            if not group or self._patience() == 0.0:
                 self._rest()
         if self._policy.fsync == "interval":
             with suppress(OSError):
@@ -182,7 +195,7 @@ class Committer:
         while group:
             try:
                 written = self._write(group)
-            except OSError as error:
+            except Exception as error:  # noqa: BLE001 - a defect must not leave senders without an answer
                 reason = self._give_up(error)
                 self._listener.failed(group, reason)
                 return
@@ -225,11 +238,12 @@ class Committer:
             self._sync_duration.observe(time.perf_counter() - began)
         self._unsynced_since = None
 
-    def _give_up(self, error: OSError) -> str:
+    def _give_up(self, error: Exception) -> str:
         """Nothing more goes into this segment. Gives the reason."""
         self._seal()
         self._unsynced_since = None
-        self._trouble = f"{self._directory}: {error.strerror or error}"
+        said = error.strerror or error if isinstance(error, OSError) else repr(error)
+        self._trouble = f"{self._directory}: {said}"
         self._listener.trouble(self._trouble)
         return self._trouble
 
@@ -256,7 +270,8 @@ class Committer:
         descriptor = -1
         try:
             descriptor = self._disk.allocate(path, size)
-            self._disk.write_at(descriptor, 0, [memoryview(pack_segment_header(self._identity, first))])
+            header = pack_segment_header(SegmentHeader(first, self._identity, size))
+            self._disk.write_at(descriptor, 0, [memoryview(header)])
             self._disk.sync_data(descriptor)
             self._disk.sync_directory(self._directory)
         except BaseException:
@@ -275,7 +290,8 @@ class Committer:
         active, self._active = self._active, None
         if active is None:
             return
-        os.close(active.descriptor)
+        with suppress(OSError):
+            os.close(active.descriptor)
         with suppress(OSError):  # recovery finds the end by itself: the next segment's name says where this one ends
             if active.end > SEGMENT_HEADER_BYTES:
                 self._disk.truncate(active.path, active.end)

@@ -8,13 +8,12 @@ import os
 import struct
 import zlib
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
 
-from spanmill.disk import PRIVATE_FILE, Disk
+from spanmill.disk import PRIVATE_FILE, Disk, write_whole
 from spanmill.errors import SpanmillError
 
 NAME = "cursors"
@@ -60,16 +59,12 @@ class CursorFile:
         data = orjson.dumps({"identity": cursors.identity, "done": dict(cursors.done)})
         if len(data) > SLOT_BYTES - _SLOT.size:
             raise SpanmillError(f"{self._path}: the names of {len(cursors.done)} consumers do not fit into a slot")
-        descriptor = self._open()
         number = self._number + 1
         rest = struct.pack("<IQ", len(data), number) + data
-        slot = struct.pack("<8sI", _MAGIC, zlib.crc32(rest)) + rest
-        try:
-            self._disk.write_at(descriptor, number % 2 * SLOT_BYTES, [memoryview(slot)])
-            self._disk.sync_data(descriptor)
-        except OSError:
-            self.close()  # a descriptor whose sync has failed may say next time that all is well
-            raise
+        slot, offset = struct.pack("<8sI", _MAGIC, zlib.crc32(rest)) + rest, number % 2 * SLOT_BYTES
+        if self._descriptor is None:
+            self._open(offset, slot)
+        self._write_in_place(offset, slot)
         self._number = number
 
     def close(self) -> None:
@@ -78,27 +73,22 @@ class CursorFile:
             os.close(self._descriptor)
             self._descriptor = None
 
-    def _open(self) -> int:
-        if self._descriptor is None:
-            if not self._path.exists() or self._path.stat().st_size < 2 * SLOT_BYTES:
-                self._create()
-            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, PRIVATE_FILE)
-        return self._descriptor
-
-    def _create(self) -> None:
-        """Take the space by writing it: where zeros lie already, a write in place needs no more of the disk."""
-        self._disk.unlink(self._path)
-        descriptor = self._disk.allocate(self._path, 2 * SLOT_BYTES)
+    def _write_in_place(self, offset: int, slot: bytes) -> None:
+        assert self._descriptor is not None
         try:
-            self._disk.write_at(descriptor, 0, [memoryview(bytes(2 * SLOT_BYTES))])
-            self._disk.sync_data(descriptor)
-        except BaseException:
-            with suppress(OSError):
-                self._disk.unlink(self._path)
+            self._disk.write_at(self._descriptor, offset, [memoryview(slot)])
+            self._disk.sync_data(self._descriptor)
+        except OSError:
+            self.close()  # a descriptor whose sync has failed may say next time that all is well
             raise
-        finally:
-            os.close(descriptor)
-        self._disk.sync_directory(self._path.parent)
+
+    def _open(self, offset: int, slot: bytes) -> None:
+        """Open the file. One that is new is written whole, so that its space is taken: where bytes lie already, a write
+        in place needs no more of the disk."""
+        if not self._path.exists() or self._path.stat().st_size < 2 * SLOT_BYTES:
+            contents = slot.rjust(offset + len(slot), b"\0").ljust(2 * SLOT_BYTES, b"\0")
+            write_whole(self._disk, self._path, lambda file: file.write(contents), PRIVATE_FILE)
+        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
 
 
 def _unpack(slot: bytes) -> tuple[int, Cursors] | None:

@@ -55,7 +55,7 @@ class JournalDirectory:
         except DirectoryInUse as error:
             raise StartError(_NAME, str(error)) from error
         except OSError as error:
-            reason = f"{error.filename or self.path}: {error.strerror or error}; it must be writable. "
+            reason = f"{error.filename or self.path}: {error.strerror or error}; it must be writable and have room. "
             hint = f"`{_NAME}.directory` names another place; `enabled: false` there holds data in memory"
             raise StartError(_NAME, reason + hint) from error
 

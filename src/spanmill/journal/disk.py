@@ -18,16 +18,18 @@ from pathlib import Path
 from spanmill.batch import Batch
 from spanmill.disk import PRIVATE_DIRECTORY, Disk, make_directories
 from spanmill.errors import Busy, SpanmillError, StartError
-from spanmill.journal import Packed, Record, Unreadable
+from spanmill.journal import Packed, Record
 from spanmill.journal.committer import Append, Committed, Committer, Policy
 from spanmill.journal.cursors import CursorFile, Cursors
+from spanmill.journal.loading import Loader
 from spanmill.journal.memo import forget_memos, write_memo
+from spanmill.journal.reader import DiskReader
 from spanmill.journal.recent import RecentRequests
-from spanmill.journal.recovery import Damage, quarantine, recover
+from spanmill.journal.recovery import Damage, recover
 from spanmill.journal.room import Room
 from spanmill.journal.segment import Segment, scan
 from spanmill.journal.shelf import Shelf
-from spanmill.journal.stored import StoredBatch, restore, store
+from spanmill.journal.stored import StoredBatch, store
 from spanmill.names import PipelineId
 from spanmill.telemetry.logs import Log
 from spanmill.telemetry.metrics import Metrics
@@ -63,7 +65,6 @@ class DiskJournal:
         self._readers: dict[str, DiskReader] = {}
         self._orphans: dict[str, int] = {}
         """Cursors of consumers that are not configured any more."""
-        self._shelf = Shelf(directory, b"", [], self._read)
         self._passed: list[Segment] = []
         """Segments that everybody is done with and that are not deleted yet."""
         self._pending_bytes = 0
@@ -72,6 +73,9 @@ class DiskJournal:
         self._dirty = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._keeper: asyncio.Task[None] | None = None
+        self._tidying: asyncio.Task[None] | None = None
+        self._untidy = ""
+        """Why the cursors could not be written the last time."""
         self._committer: Committer | None = None
         labels = {"pipeline": str(pipeline)}
         self._sync_duration = metrics.histogram("spanmill_journal_sync_duration", **labels)
@@ -79,6 +83,8 @@ class DiskJournal:
         self._failures = metrics.counter("spanmill_journal_write_failures", **labels)
         self._damaged = metrics.counter("spanmill_journal_damaged_records", **labels)
         self._torn = metrics.counter("spanmill_journal_torn_bytes", **labels)
+        self._loader = Loader(pipeline.signal, self._disk, self._damaged)
+        self._shelf = Shelf(directory, b"", [], self._loader.load)
         metrics.gauge("spanmill_journal_held_bytes", lambda: self.held_bytes, **labels)
         metrics.gauge("spanmill_journal_capacity_bytes", lambda: self.max_bytes, **labels)
         metrics.gauge("spanmill_journal_oldest_age", self._oldest_age, **labels)
@@ -100,7 +106,7 @@ class DiskJournal:
         except OSError as error:
             raise StartError(
                 f"journal of pipeline {self._pipeline}",
-                f"{error.filename or self._directory}: {error.strerror or error}; it must be writable. "
+                f"{error.filename or self._directory}: {error.strerror or error}; it must be writable and have room. "
                 "`service.journal.directory` names another place; `enabled: false` there holds data in memory",
             ) from error
         except SpanmillError as error:
@@ -113,12 +119,11 @@ class DiskJournal:
         make_directories(self._disk, self._directory, PRIVATE_DIRECTORY)
         found = recover(self._disk, self._directory, self._dedup_window, loop.time())
         self.identity = found.identity
-        self._shelf = Shelf(self._directory, bytes.fromhex(found.identity), found.segments, self._read)
+        self._shelf = Shelf(self._directory, bytes.fromhex(found.identity), found.segments, self._loader.load)
         for age, digests in found.requests:
             self._recent.add(digests, age)
         self._place_readers(found.cursors, found.last)
         self._report(found.damage)
-        self._cursor_file = CursorFile(self._disk, self._directory)
         self._cursor_file.read()
         self._cursor_file.write(self._cursors())
         self._committer = Committer(
@@ -144,16 +149,19 @@ class DiskJournal:
 
     def _report(self, damage: Damage) -> None:
         self._torn.add(damage.torn_bytes)
-        self._damaged.add(damage.ranges + damage.segments + damage.missing)
+        self._damaged.add(damage.lost_records)
         for note in damage.notes:
             self._log.warning("the journal is damaged", pipeline=str(self._pipeline), what=note)
 
     async def stop(self) -> None:
         if self._keeper is None or self._committer is None:
+            self._cursor_file.close()
             return
         self._keeper.cancel()
         with suppress(asyncio.CancelledError):
             await self._keeper
+        if self._tidying is not None:
+            await self._tidying
         await asyncio.to_thread(self._committer.close)
         self._passed += self._shelf.take(self._floor(), also_last=True)
         await self._tidy()
@@ -247,17 +255,6 @@ class DiskJournal:
         if sequence > self.last and self._committer is not None:
             self._committer.skip_to(sequence)
 
-    def _read(self, segment: Segment, place: int) -> Batch:
-        """In any thread."""
-        try:
-            head, payload = segment.read(place)
-            return restore(self._pipeline.signal, head, payload)
-        except Unreadable:
-            self._damaged.add()
-            with suppress(OSError):
-                quarantine(self._disk, segment.path, *segment.range_of(place))
-            raise
-
     # Forgetting.
 
     def forget_committed(self) -> None:
@@ -290,20 +287,24 @@ class DiskJournal:
             await self._dirty.wait()
             await asyncio.sleep(_TIDY_SECONDS)
             self._dirty.clear()
-            if not await self._tidy():
-                self._dirty.set()
+            self._tidying = asyncio.create_task(self._tidy(), name=f"journal {self._pipeline} tidying")
+            await asyncio.shield(self._tidying)  # two at a time would write to the same place
 
-    async def _tidy(self) -> bool:
+    async def _tidy(self) -> None:
         """Write the cursors, then delete what they have passed: in this order, so that a crash between the two leaves a
         file too many and not one too few."""
         cursors, passed = self._cursors(), list(self._passed)
         try:
             await asyncio.to_thread(self._write_and_delete, cursors, passed)
         except OSError as error:
-            self._log.warning("the journal's cursors cannot be written; it is tried again", reason=str(error))
-            return False
-        self._passed = [segment for segment in self._passed if segment not in passed]
-        return True
+            self._dirty.set()
+            reason = str(error)
+            if reason != self._untidy:
+                self._log.warning("the journal's cursors cannot be written; it is tried again", reason=reason)
+            self._untidy = reason
+        else:
+            self._untidy = ""
+            self._passed = [segment for segment in self._passed if segment not in passed]
 
     def _write_and_delete(self, cursors: Cursors, passed: Sequence[Segment]) -> None:
         self._cursor_file.write(cursors)
@@ -327,55 +328,6 @@ class DiskJournal:
         """Seconds that the oldest record has been held, 0 when there is none. Any thread."""
         oldest = self.record_after(self._floor())
         return self._loop.time() - oldest.appended if oldest and self._loop else 0.0
-
-
-class DiskReader:
-    """See `Reader`."""
-
-    def __init__(self, journal: DiskJournal) -> None:
-        self._journal = journal
-        self._woken = asyncio.Event()
-        self._read = 0
-        self.committed = 0
-
-    def place(self, sequence: int) -> None:
-        """Begin after `sequence`."""
-        self._read = self.committed = sequence
-
-    def read(self) -> Record | None:
-        record = self._journal.record_after(self._read)
-        if record is not None:
-            self._read = record.sequence
-        return record
-
-    async def wait(self) -> None:
-        self._woken.clear()
-        if not self.unread:
-            await self._woken.wait()
-
-    def wake(self) -> None:
-        self._woken.set()
-
-    def commit(self, sequence: int) -> None:
-        self.committed = max(self.committed, sequence)
-        self._journal.forget_committed()
-
-    def rewind(self, sequence: int) -> None:
-        self._journal.skip_to(sequence)
-        self._read = sequence
-        self.commit(sequence)
-
-    @property
-    def unread(self) -> int:
-        return max(0, self._journal.last - self._read)
-
-    @property
-    def held_bytes(self) -> int:
-        return self._journal.bytes_after(self.committed)
-
-    @property
-    def held_items(self) -> int:
-        return self._journal.items_after(self.committed)
 
 
 class _Notices:

@@ -1,6 +1,6 @@
 """The bytes of a segment: a header, then records one after the other, then the zeros of space not used yet.
 
-    segment  magic 8 | format version u16 | - u16 | crc u32 | first sequence u64 | identity 16
+    segment  magic 8 | crc u32 | format version u16 | - u16 | first sequence u64 | identity 16 | size u64
     record   head 56 | digest 16 of each request | payload | zeros up to a multiple of 8
     head     magic 4 | crc u32 | payload crc u32 | requests u32 | stored u64 | size u64 | sequence u64 | time u64 |
              items u32 | - u32
@@ -9,11 +9,15 @@ Integers are little-endian, CRCs are zlib's CRC-32. A head's crc covers what fol
 starts from a number of the segment's own, so that bytes of another segment never pass for a record of this one. The
 payload is one LZ4 frame that holds an Arrow IPC stream (`stored` bytes, `size` decompressed). Times are nanoseconds
 since 1970. Nothing in a segment is ever written twice.
+
+A segment's `size` is what was taken for it. A file of that size was being written to when the process ended; a shorter
+one was closed, and ends with its last record. A header is laid out like this in every version of the format.
 """
 
 import struct
 import zlib
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from spanmill.errors import SpanmillError
 
@@ -23,7 +27,8 @@ DIGEST_BYTES = 16
 RECORD_MAGIC = b"SPmr"
 ALIGNMENT = 8
 _SEGMENT_MAGIC = b"SPANMILL"
-_SEGMENT = struct.Struct("<8sHHIQ16s")
+_SEGMENT = struct.Struct("<8sIHHQ16sQ")
+_SEGMENT_CRC_FROM = 12
 _HEAD = struct.Struct("<4sIIIQQQQII")
 _HEAD_CRC_FROM = 8
 HEAD_BYTES = _HEAD.size
@@ -33,6 +38,17 @@ MOST_REQUESTS = 1 << 20
 
 class NewerFormat(SpanmillError):  # noqa: N818 - says what is the matter
     """The journal was written by a newer version of Spanmill."""
+
+
+class SegmentHeader(NamedTuple):
+    """What a segment says of itself."""
+
+    first: int
+    """The sequence of its first record."""
+    identity: bytes
+    """The journal's."""
+    size: int
+    """Bytes that were taken for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,26 +87,25 @@ def seed(identity: bytes, first: int) -> int:
     return zlib.crc32(identity + first.to_bytes(8, "little"))
 
 
-def pack_segment_header(identity: bytes, first: int) -> bytes:
-    """The header of the segment whose first record will be `first`."""
-    crc = zlib.crc32(first.to_bytes(8, "little") + identity)
-    header = _SEGMENT.pack(_SEGMENT_MAGIC, FORMAT_VERSION, 0, crc, first, identity)
-    return header.ljust(SEGMENT_HEADER_BYTES, b"\0")
+def pack_segment_header(header: SegmentHeader) -> bytes:
+    """The first bytes of a segment."""
+    rest = struct.pack("<HHQ16sQ", FORMAT_VERSION, 0, header.first, header.identity, header.size)
+    return _SEGMENT_MAGIC + struct.pack("<I", zlib.crc32(rest)) + rest
 
 
-def unpack_segment_header(header: bytes) -> bytes | None:
-    """The journal's identity; None when the header is damaged. Raises `NewerFormat`."""
-    if len(header) < _SEGMENT.size:
+def unpack_segment_header(data: bytes) -> SegmentHeader | None:
+    """None when the header is damaged. Raises `NewerFormat`."""
+    if len(data) < SEGMENT_HEADER_BYTES:
         return None
-    magic, version, _, crc, first, identity = _SEGMENT.unpack_from(header)
-    if magic != _SEGMENT_MAGIC or crc != zlib.crc32(first.to_bytes(8, "little") + identity):
+    magic, crc, version, _, first, identity, size = _SEGMENT.unpack_from(data)
+    if magic != _SEGMENT_MAGIC or crc != zlib.crc32(data[_SEGMENT_CRC_FROM:SEGMENT_HEADER_BYTES]):
         return None
     if version > FORMAT_VERSION:
         raise NewerFormat(
             f"written by a newer version of Spanmill: format {version}, expected at most {FORMAT_VERSION}; "
             "start that version, or name another `service.journal.directory`"
         )
-    return bytes(identity)
+    return SegmentHeader(first, bytes(identity), size)
 
 
 def pack_head(head: Head, start: int) -> bytes:

@@ -65,7 +65,8 @@ def _read(path: Path) -> list[Group]:
 
 
 def forget_memos(disk: Disk, directory: Path, window_seconds: float) -> None:
-    """Delete what is too old to matter. Raises `OSError`."""
+    """Delete what is too old to matter, as far as the disk allows."""
     for name in disk.list(directory):
-        if name.endswith(SUFFIX) and time.time() - (directory / name).stat().st_mtime > window_seconds:
-            disk.unlink(directory / name)
+        with suppress(OSError):
+            if name.endswith(SUFFIX) and time.time() - (directory / name).stat().st_mtime > window_seconds:
+                disk.unlink(directory / name)

@@ -7,8 +7,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from spanmill.batch import Batch
-from spanmill.journal.format import SEGMENT_HEADER_BYTES, unpack_segment_header
-from spanmill.journal.segment import SUFFIX, Segment, scan
+from spanmill.journal.segment import Segment, read_header, scan, segment_files
 from spanmill.journal.stored import restore
 from spanmill.signal import Signal
 
@@ -44,22 +43,21 @@ def read_journal(directory: Path) -> Iterator[StoredRecord]:
     signal = signal_of(directory)
     if signal is None:
         raise FileNotFoundError(f"{directory} is not the journal of a pipeline")
-    files = sorted((int(path.stem), path) for path in directory.glob(f"*{SUFFIX}") if path.stem.isdigit())
-    for place, (first, path) in enumerate(files):
-        before = files[place + 1][0] if place + 1 < len(files) else None
+    files = segment_files(directory, (path.name for path in directory.iterdir()))
+    for place, path in enumerate(files):
+        before = int(files[place + 1].stem) if place + 1 < len(files) else None
         try:
-            yield from _records(path, first, before, signal)
+            yield from _records(path, int(path.stem), before, signal)
         except FileNotFoundError:
             continue  # everybody was done with it
 
 
 def _records(path: Path, first: int, before: int | None, signal: Signal) -> Iterator[StoredRecord]:
-    with path.open("rb") as file:
-        identity = unpack_segment_header(file.read(SEGMENT_HEADER_BYTES))
-    if identity is None:
+    header = read_header(path)
+    if header is None:
         return
-    segment = Segment(path, first, identity)
-    for place, (offset, head) in enumerate(scan(path, first, identity, before=before, verify=False).found):
+    segment = Segment(path, first, header.identity)
+    for place, (offset, head) in enumerate(scan(path, first, header.identity, before=before, verify=False).found):
         segment.add(head, offset, 0.0)
         yield StoredRecord(head.sequence, head.time / 1e9, head.items, partial(_load, segment, place, signal))
 

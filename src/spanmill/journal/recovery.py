@@ -2,17 +2,18 @@
 
 import time
 import uuid
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from spanmill.disk import PRIVATE_DIRECTORY, PRIVATE_FILE, Disk, is_temporary
+from spanmill.disk import Disk, is_temporary
+from spanmill.journal.cursors import NAME as CURSORS
 from spanmill.journal.cursors import CursorFile, Cursors
-from spanmill.journal.format import SEGMENT_HEADER_BYTES, NewerFormat, unpack_segment_header
+from spanmill.journal.format import NewerFormat, SegmentHeader
 from spanmill.journal.memo import read_memos
-from spanmill.journal.segment import SUFFIX, Scan, Segment, scan
-
-QUARANTINE = "quarantine"
+from spanmill.journal.quarantine import QUARANTINE, copy_range, move_aside, quarantined
+from spanmill.journal.segment import Scan, Segment, read_header, scan, segment_files
 
 
 @dataclass(slots=True)
@@ -21,14 +22,10 @@ class Damage:
 
     torn_bytes: int = 0
     """Written when the power went or the process died, and never acknowledged."""
-    ranges: int = 0
-    """Places inside segments that hold no record any more; their bytes are kept in `quarantine`."""
-    segments: int = 0
-    """Files that cannot be read at all, moved to `quarantine`."""
-    missing: int = 0
-    """Records between the cursors and the oldest segment, or between two segments, whose file is gone."""
+    lost_records: int = 0
+    """Records that some consumer has not had and that are gone; one for a damaged place of which no more is known."""
     notes: list[str] = field(default_factory=list)
-    """One sentence on each."""
+    """One sentence on each place."""
 
 
 @dataclass(slots=True)
@@ -49,113 +46,148 @@ class Recovered:
 def recover(disk: Disk, directory: Path, dedup_window: float, opened: float) -> Recovered:
     """Read a journal's directory; an empty one is a new journal. `opened`: the event loop's time now.
 
-    Raises `OSError` when the directory cannot be used, `NewerFormat`.
+    Raises `OSError` when the directory cannot be used, `NewerFormat` before anything is changed.
     """
     damage = Damage()
+    headers = {path: _header(path) for path in segment_files(directory, disk.list(directory))}
     for name in disk.list(directory):
         if is_temporary(name):
-            disk.unlink(directory / name)
-    cursors = CursorFile(disk, directory).read()
-    files = _segment_files(disk, directory)
-    identity = _identity(cursors, files, damage)
+            with suppress(OSError):
+                disk.unlink(directory / name)
+    cursors = _read_cursors(disk, directory, damage)
+    identity = _identity(cursors, headers, damage)
+    scans = _Scans(disk, directory, bytes.fromhex(identity), damage).take(headers)
     segments, requests = [], read_memos(disk, directory, dedup_window)
     now = time.time_ns()
-    for place, (first, path) in enumerate(files):
-        is_last = place == len(files) - 1
-        before = None if is_last else files[place + 1][0]
-        found = _scan(disk, path, first, bytes.fromhex(identity), before, is_last, damage)
-        segment = Segment(path, first, bytes.fromhex(identity))
+    for path, found in scans.items():
+        segment = Segment(path, int(path.stem), bytes.fromhex(identity))
         for offset, head in found.found:
             age = max(0, now - head.time) / 1e9
             segment.add(head, offset, opened - age)
             requests.append((age, head.requests))
-        if len(segment):
-            segments.append(segment)
-        else:
-            disk.unlink(path)
-    last = max([segments[-1].last] if segments else [0])
+        segments.append(segment)
+    last = segments[-1].last if segments else 0
     if cursors is not None:
         last = max([last, *cursors.done.values()])
-    _look_for_gaps(cursors, segments, damage)
+    _count_lost(cursors, segments, damage)
     return Recovered(identity, cursors, segments, requests, last, damage)
 
 
-def _segment_files(disk: Disk, directory: Path) -> list[tuple[int, Path]]:
-    names = [name for name in disk.list(directory) if name.endswith(SUFFIX)]
-    return sorted((int(stem), directory / name) for name in names if (stem := name.removesuffix(SUFFIX)).isdigit())
-
-
-def _identity(cursors: Cursors | None, files: list[tuple[int, Path]], damage: Damage) -> str:
-    """The journal's name for itself, which every segment repeats."""
-    if cursors is not None:
-        return cursors.identity
-    if files:
-        damage.notes.append("the file `cursors` is gone or damaged: every exporter begins with the oldest record")
-    for _, path in files:
-        with suppress(OSError):
-            if (found := unpack_segment_header(_head_of(path))) is not None:
-                return found.hex()
-    return uuid.uuid4().hex
-
-
-def _head_of(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(SEGMENT_HEADER_BYTES)
-
-
-def _scan(
-    disk: Disk, path: Path, first: int, identity: bytes, before: int | None, is_last: bool, damage: Damage
-) -> Scan:
+def _header(path: Path) -> SegmentHeader | None:
     try:
-        unpack_segment_header(_head_of(path))
-        found = scan(path, first, identity, before=before, verify=is_last)
-        _keep_damaged(disk, path, found, damage)
-        if is_last and found.torn_bytes:
-            damage.torn_bytes += found.torn_bytes
-            damage.notes.append(f"{path.name} ends with {found.torn_bytes} bytes that were being written: cut off")
-        if is_last and found.found:
-            disk.truncate(path, found.found[-1].offset + found.found[-1].head.length)
+        return read_header(path)
     except NewerFormat as error:
         raise NewerFormat(f"{path} was {error}") from None
     except PermissionError:
         raise
+    except OSError:
+        return None
+
+
+def _read_cursors(disk: Disk, directory: Path, damage: Damage) -> Cursors | None:
+    try:
+        return CursorFile(disk, directory).read()
+    except PermissionError:
+        raise
     except OSError as error:
-        damage.segments += 1
-        damage.notes.append(f"{path.name} cannot be read ({error.strerror or error}): moved to {QUARANTINE}")
-        _quarantine_directory(disk, path.parent)
-        disk.rename(path, path.parent / QUARANTINE / path.name)
-        return Scan()
-    return found
+        damage.notes.append(f"{CURSORS} cannot be read ({error.strerror or error}): moved to {QUARANTINE}")
+        move_aside(disk, directory / CURSORS)
+        return None
 
 
-def _keep_damaged(disk: Disk, path: Path, found: Scan, damage: Damage) -> None:
-    """Copy damaged ranges aside, for whoever wants to look; a disk without room for that is no reason to stop."""
-    for begin, end in found.damaged:
-        damage.ranges += 1
-        damage.notes.append(f"{path.name} is damaged from byte {begin} to {end}: a copy is in {QUARANTINE}")
+def _identity(cursors: Cursors | None, headers: dict[Path, SegmentHeader | None], damage: Damage) -> str:
+    """The journal's name for itself, which every segment repeats."""
+    if cursors is not None:
+        return cursors.identity
+    if headers:
+        damage.notes.append(f"the file `{CURSORS}` is gone or damaged: every exporter begins with the oldest record")
+    for header in headers.values():
+        if header is not None:
+            return header.identity.hex()
+    return uuid.uuid4().hex
+
+
+class _Scans:
+    """Looks through the segments from the newest to the oldest: the end of each is where the next begins."""
+
+    def __init__(self, disk: Disk, directory: Path, identity: bytes, damage: Damage) -> None:
+        self._disk, self._identity, self._damage = disk, identity, damage
+        self._damaged_before = quarantined(directory)
+        self._next: int | None = None
+        """The first sequence of the segment behind; None at the newest one."""
+
+    def take(self, headers: dict[Path, SegmentHeader | None]) -> dict[Path, Scan]:
+        """What is in the segments that hold records, the oldest first; the others are out of the way.
+
+        The newest is checked byte for byte: what was being written is at its end. So is one that was damaged before, so
+        that it gives the same records every time.
+        """
+        scans = {}
+        for path in reversed(headers):
+            found = self._scan(path)
+            if found is not None:
+                scans[path] = found
+            if found is not None or headers[path] is not None:
+                self._next = int(path.stem)
+        return dict(reversed(scans.items()))
+
+    def _scan(self, path: Path) -> Scan | None:
+        verify = self._next is None or path.stem in self._damaged_before
+        try:
+            found = scan(path, int(path.stem), self._identity, before=self._next, verify=verify)
+        except PermissionError:
+            raise
+        except OSError as error:
+            self._set_aside(path, f"cannot be read ({error.strerror or error})")
+            return None
+        if found.found:
+            self._look_at_damage(path, found)
+            return found
+        torn = self._next is None and not found.closed
+        if found.tail_bytes and not torn:
+            self._set_aside(path, "holds no record that can be read")
+        else:
+            self._note_torn(path, found.tail_bytes)
+            self._disk.unlink(path)
+        return None
+
+    def _set_aside(self, path: Path, why: str) -> None:
+        self._damage.notes.append(f"{path.name} {why}: moved to {QUARANTINE}")
+        if self._next is None:  # else the next segment's name tells how many are lost
+            self._damage.lost_records += 1
         with suppress(OSError):
-            quarantine(disk, path, begin, end)
+            move_aside(self._disk, path)
+
+    def _look_at_damage(self, path: Path, found: Scan) -> None:
+        damaged, last = list(found.damaged), found.found[-1].head.sequence
+        torn = self._next is None and not found.closed
+        lacks_records = self._next is None or self._next > last + 1
+        if found.tail_bytes and lacks_records and not torn:
+            damaged.append((found.end, found.end + found.tail_bytes))
+            self._damage.lost_records += self._next is None
+        for begin, end in damaged:
+            note = f"{path.name} is damaged from byte {begin} to {end}: a copy is in {QUARANTINE}"
+            self._damage.notes.append(note)
+            with suppress(OSError):  # a disk without room for a copy is no reason to stop
+                copy_range(self._disk, path, begin, end)
+        if torn:
+            self._note_torn(path, found.tail_bytes)
+            self._disk.truncate(path, found.end)
+
+    def _note_torn(self, path: Path, size: int) -> None:
+        self._damage.torn_bytes += size
+        if size:
+            self._damage.notes.append(f"{path.name} ends with {size} bytes that were being written: cut off")
 
 
-def quarantine(disk: Disk, path: Path, begin: int, end: int) -> None:
-    """Copy a range of a segment aside. The same range always has the same name. Raises `OSError`."""
-    target = _quarantine_directory(disk, path.parent) / f"{path.stem}-{begin}.bin"
-    with path.open("rb") as source, disk.create(target, PRIVATE_FILE) as copy:
-        source.seek(begin)
-        copy.write(source.read(end - begin))
-
-
-def _quarantine_directory(disk: Disk, directory: Path) -> Path:
-    target = directory / QUARANTINE
-    disk.make_directory(target, PRIVATE_DIRECTORY)
-    return target
-
-
-def _look_for_gaps(cursors: Cursors | None, segments: list[Segment], damage: Damage) -> None:
-    """Files that somebody has deleted. (Sequences that were never given out look the same; they are rare.)"""
+def _count_lost(cursors: Cursors | None, segments: Iterable[Segment], damage: Damage) -> None:
+    """Sequences that are in no file. (Those that were never given out look the same; they are rare.)"""
     done = min(cursors.done.values(), default=None) if cursors is not None else None
     for segment in segments:
-        if done is not None and segment.first > done + 1:
-            damage.missing += segment.first - done - 1
+        if done is None:
+            done = segment.first - 1
+        if segment.first > done + 1:
             damage.notes.append(f"records {done + 1} to {segment.first - 1} are gone: no file has them")
-        done = max(done or 0, segment.last)
+        if segment.last > done:
+            damage.lost_records += segment.last - done - (len(segment) - segment.place_after(done))
+            done = segment.last
