@@ -195,21 +195,22 @@ async def test_one_dead_server_of_three_does_not_slow_the_others_down(engine: En
         dead = engine.deliver(nodes[2])
         await engine.start()
 
-        async def pass_through(first_number: int) -> float:
-            """Seconds until both healthy servers have 60 records more."""
-            began, goal = time.perf_counter(), healthy[0].counted.sent + 120
-            for number in range(60):
-                await engine.send(2, first=first_number + 2 * number)
-            await until(lambda: all(delivery.counted.sent == goal for delivery in healthy))
+        async def pass_through() -> float:
+            """Seconds until both healthy servers have 40 records more."""
+            began, sent = time.perf_counter(), healthy[0].counted.sent
+            for number in range(40):
+                await engine.send(1, first=sent + number + 1)
+            await until(lambda: all(delivery.counted.sent == sent + 40 for delivery in healthy))
             return time.perf_counter() - began
 
-        await pass_through(1)
-        with_all = min([await pass_through(1000 * n + 1) for n in range(1, 4)])
-        await until(lambda: dead.counted.sent == 480)
-        network.mode = "silent"
-        with_one_dead = min([await pass_through(1000 * n + 1) for n in range(4, 7)])
-        assert with_one_dead < 1.5 * with_all
-        network.mode = "good"
-        await until(lambda: dead.counted.sent == 840)
+        with_all, with_one_dead = list[float](), list[float]()
+        for _ in range(4):  # in turns, so that whatever else the machine does touches both
+            with_all.append(await pass_through())
+            await until(lambda: dead.counted.sent == healthy[0].counted.sent)
+            network.mode = "silent"
+            with_one_dead.append(await pass_through())
+            network.mode = "good"
+            await until(lambda: dead.counted.sent == healthy[0].counted.sent)
+        assert min(with_one_dead) < 1.5 * min(with_all)
         assert span_numbers(three.received) == span_numbers(one.received) == span_numbers(two.received)
         await engine.stop()
