@@ -187,7 +187,7 @@ async def test_one_dead_server_of_three_does_not_slow_the_others_down(engine: En
         bad_network(three.endpoint) as network,
         exporter_to("http", one.endpoint.removeprefix("http://")) as first,
         exporter_to("http", two.endpoint.removeprefix("http://")) as second,
-        exporter_to("http", f"127.0.0.1:{network.port}", timeout="1s") as third,
+        exporter_to("http", f"127.0.0.1:{network.port}", timeout="5s") as third,
     ):
         names = ("one", "two", "three")
         nodes = [engine.node(exporter, name=name) for name, exporter in zip(names, (first, second, third), strict=True)]
@@ -204,13 +204,14 @@ async def test_one_dead_server_of_three_does_not_slow_the_others_down(engine: En
             return time.perf_counter() - began
 
         with_all, with_one_dead = list[float](), list[float]()
-        for _ in range(4):  # in turns, so that whatever else the machine does touches both
+        for _ in range(3):  # in turns, so that whatever else the machine does touches both
             with_all.append(await pass_through())
             await until(lambda: dead.counted.sent == healthy[0].counted.sent)
             network.mode = "silent"
             with_one_dead.append(await pass_through())
             network.mode = "good"
             await until(lambda: dead.counted.sent == healthy[0].counted.sent)
-        assert min(with_one_dead) < 1.5 * min(with_all)
+        # Measured: 0.5 to 1.2 times as long. Whoever waited for the dead server would wait 5 s.
+        assert min(with_one_dead) < 2 * min(with_all) + 0.5
         assert span_numbers(three.received) == span_numbers(one.received) == span_numbers(two.received)
         await engine.stop()
