@@ -223,10 +223,6 @@ def test_no_secret_is_in_anything_that_a_daemon_says_serves_or_writes(
         configuration = planted(tmp_path, http_port, grpc_port, pem, ports)
         configuration["service"]["telemetry"]["logs"]["encoding"] = encoding
         collector = Collector(tmp_path, configuration, ports["health"])
-        said = [spanmill("validate", "-c", str(tmp_path / "config.yaml"))]
-        said += [spanmill("print-config", "-c", str(tmp_path / "config.yaml"), "--format", "json")]
-        rendered = json.loads(said[1])
-        assert rendered["exporters"]["otlp_http/token"]["headers"] == {"x-key": "[REDACTED]"}
         try:
             collector.start()
             send(ports)
@@ -237,10 +233,15 @@ def test_no_secret_is_in_anything_that_a_daemon_says_serves_or_writes(
                 if name.startswith("otlp"):
                     when(partial(_has_spoken, collector, name))
             pages = [f"http://127.0.0.1:{ports[name]}/metrics" for name in ("metrics", "page")]
-            said += served(*pages, f"http://127.0.0.1:{ports['health']}/", f"http://127.0.0.1:{ports['health']}/debug")
+            said = [
+                *served(*pages, f"http://127.0.0.1:{ports['health']}/", f"http://127.0.0.1:{ports['health']}/debug")
+            ]
             collector.stop()
         finally:
             collector.kill()
+    printed = spanmill("print-config", "-c", str(tmp_path / "config.yaml"), "--format", "json")
+    assert json.loads(printed)["exporters"]["otlp_http/token"]["headers"] == {"x-key": "[REDACTED]"}
+    said += [printed, spanmill("validate", "-c", str(tmp_path / "config.yaml"))]
     assert [found_in(text) for text in said] == [[]] * len(said)
     searched = [
         path for path in tmp_path.rglob("*") if path.is_file() and not path.name.startswith(("secret-", "config"))
