@@ -228,10 +228,10 @@ class Graph:
         await self._stop("receiver", deadline)
         await _within(deadline, (intake.drain() for intake in self.intakes.values()))
         await _within(deadline, (delivery.drain() for delivery in self.deliveries))
-        await asyncio.gather(*(p.journal.stop() for p in self.pipelines.values() if p.journal is not None))
+        grace = max(deadline, asyncio.get_running_loop().time() + 1.0)
+        await _within(grace, (p.journal.stop() for p in self.pipelines.values() if p.journal is not None))
         if self.journals is not None:
             self.journals.close()
-        grace = max(deadline, asyncio.get_running_loop().time() + 1.0)
         for kind in ("exporter", "processor", "extension"):
             await self._stop(kind, grace)
         self._executor.shutdown(wait=False, cancel_futures=True)
@@ -259,7 +259,8 @@ class Graph:
         return Report(exporters)
 
     def status(self) -> Status:
-        """See `Status`: not ready while starting or stopping, while a pipeline refuses, or while nothing leaves one."""
+        """See `Status`: not ready while starting or stopping, while a pipeline refuses, or while nothing leaves one
+        that has only memory to keep it in."""
         failing, stuck = self._failing()
         reasons = [f"{name} is {state}" for name, state in self._states.items() if state != "ok"]
         if not self._is_started and not reasons:
@@ -267,7 +268,8 @@ class Graph:
         for pipeline in self.pipelines.values():
             reasons.extend(_refusal(pipeline))
             exporters = {str(d.node.identity) for d in self.deliveries if d.pipeline == pipeline.identity}
-            if exporters and exporters <= stuck:
+            keeps = pipeline.journal is not None and pipeline.journal.durable
+            if exporters and exporters <= stuck and not keeps:
                 reasons.append(f"nothing leaves pipeline {pipeline.identity}: every exporter of it is failing")
         components = self._states | {f"exporter/{name}": state for name, state in failing.items()}
         uptime = time.monotonic() - self._built

@@ -5,12 +5,16 @@ import gc
 import os
 import signal
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 from spanmill import __version__
 from spanmill.config.models import Configuration
 from spanmill.errors import StartError
 from spanmill.exit_codes import ExitCode
 from spanmill.graph import Graph, Report
+from spanmill.journal.committer import THREADS as JOURNAL_THREADS
 from spanmill.memory import tune_allocation
 from spanmill.telemetry.logs import Log, component_log, configure_logs
 from spanmill.telemetry.metrics import Metrics
@@ -20,6 +24,8 @@ from spanmill.telemetry.process import measure_process
 from spanmill.welcome import welcome
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_THREADS = "worker"
+_THREADS_END_SECONDS = 2.0
 
 
 def run(configuration: Configuration) -> int:
@@ -34,11 +40,28 @@ def run(configuration: Configuration) -> int:
         return ExitCode.START
     try:
         tune_allocation()
+        executor = ThreadPoolExecutor(thread_name_prefix=_THREADS)
         with asyncio.Runner(loop_factory=_event_loop) as runner:
-            return runner.run(Daemon(configuration).run())
+            runner.get_loop().set_default_executor(executor)
+            code = runner.run(Daemon(configuration).run())
+            executor.shutdown(wait=False, cancel_futures=True)
+            if hanging := _hanging_threads():
+                component_log("service", "daemon").error("ending without threads that hang", threads=hanging)
+                logs.close()
+                os._exit(code)  # whoever waits for them (the interpreter does) waits for a disk or a peer that is gone
+            return code
     finally:
         gc.unfreeze()  # so that the interpreter can take everything down at its end
         logs.close()
+
+
+def _hanging_threads() -> list[str]:
+    """The names of threads that are still at work when everything has been told to end, a moment ago."""
+    names, deadline = (_THREADS, JOURNAL_THREADS), time.monotonic() + _THREADS_END_SECONDS
+    threads = [thread for thread in threading.enumerate() if thread.name.startswith(names)]
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    return [thread.name for thread in threads if thread.is_alive()]
 
 
 def _event_loop() -> asyncio.AbstractEventLoop:

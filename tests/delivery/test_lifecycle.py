@@ -1,10 +1,12 @@
 """The daemon as a process: how it starts, stops, and fails to start."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -116,3 +118,22 @@ def test_two_stop_signals_end_the_daemon_even_if_it_is_still_draining(collector:
     collector.process.send_signal(signal.SIGTERM)
     collector.process.send_signal(signal.SIGTERM)
     assert collector.process.wait(10) in (ExitCode.OK, ExitCode.UNDELIVERED)
+
+
+def test_an_export_that_hangs_does_not_keep_the_daemon_from_ending(tmp_path: Path, ports: dict[str, int]) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)  # somebody who never reads: the pipe takes 64 KiB
+    configuration = storing_configuration(ports, file={"path": str(pipe), "flush_interval": "10ms"})
+    configuration["service"]["shutdown_timeout"] = "1s"
+    collector = Collector(tmp_path, configuration, ports["health"])
+    try:
+        collector.start()
+        generate(Options(f"127.0.0.1:{ports['grpc']}", count=200, rate=0))
+        began = time.monotonic()
+        assert collector.stop() == ExitCode.OK
+        assert time.monotonic() - began < 15.0
+    finally:
+        collector.kill()
+        os.close(reader)
+    assert "ending without threads that hang" in collector.log()

@@ -30,6 +30,8 @@ from spanmill.journal.segment import segment_path
 from spanmill.journal.stored import StoredBatch
 from spanmill.telemetry.metrics import Histogram
 
+THREADS = "journal"
+"""Begins the name of each journal's thread."""
 _REOPEN_SECONDS = 1.0
 _PADDING = memoryview(bytes(8))
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -113,7 +115,7 @@ class Committer:
         self._skip_to = 0
         self._trouble = ""
         self._unsynced_since: float | None = None
-        self._thread = threading.Thread(target=self._run, name=f"journal {directory.name}")
+        self._thread = threading.Thread(target=self._run, name=f"{THREADS} {directory.name}")
 
     def start(self) -> None:
         """Open the first segment; begin. Raises `OSError`.
