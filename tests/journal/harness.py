@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from spanmill.batch import Batch
 from spanmill.disk import Disk
@@ -89,7 +89,7 @@ class FaultyDisk(BrokenDisk):
         self.fail_at = None
 
     def sync(self, file: Any) -> None:
-        self._step("sync", lambda: file.flush())
+        self._step("sync", file.flush)
 
     def sync_directory(self, path: Path) -> None:
         self._step(f"sync directory {path.name}", lambda: None)
@@ -129,7 +129,7 @@ def _close(opened: object) -> None:
 
 
 class Opened:
-    """A journal on a directory, with its consumers."""
+    """A journal on a directory, with its consumers. On a disk that does not sync, unless another is given."""
 
     def __init__(
         self, directory: Path, disk: Disk | None = None, consumers: Sequence[str] = ("one", "two"),
@@ -139,15 +139,15 @@ class Opened:
         self.metrics, self.log = Metrics(), CapturedLog()
         limits = Limits(max_bytes, dedup_window)
         self.journal = DiskJournal(
-            directory, pipeline, limits, policy or Policy(SEGMENT_BYTES), self.metrics, self.log, disk
+            directory, pipeline, limits, policy or Policy(SEGMENT_BYTES), self.metrics, self.log, disk or FaultyDisk()
         )
         self.readers: dict[str, Reader] = {name: self.journal.reader(name) for name in consumers}
 
-    async def start(self) -> "Opened":
+    async def start(self) -> Self:
         await self.journal.start()
         return self
 
-    async def __aenter__(self) -> "Opened":
+    async def __aenter__(self) -> Self:
         return await self.start()
 
     async def __aexit__(self, *_: object) -> None:
@@ -206,10 +206,10 @@ class Opened:
                     await task
         committer = journal._committer
         if committer is not None:
+            active, committer._active = committer._active, None
+            if active is not None:
+                os.close(active.descriptor)
             await asyncio.to_thread(committer.close)
-            if committer._active is not None:
-                os.close(committer._active.descriptor)
-                committer._active = None
         journal._cursor_file.close()
         journal._keeper = None
 

@@ -133,11 +133,11 @@ class Life:
 
 
 async def count_operations(directory: Path) -> int:
+    """Of a whole life, and a few more: threads do not always meet at the same points."""
     disk = FaultyDisk()
     await Life().live(disk, directory)
     assert disk.count
     return disk.count + 4
-    """Threads do not always meet at the same points; a few more than were counted."""
 
 
 @pytest.mark.parametrize("name", ways(CRASHES, "in the middle"))

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from spanmill.disk import PRIVATE_DIRECTORY, PRIVATE_FILE, Disk
+from spanmill.disk import PRIVATE_DIRECTORY, PRIVATE_FILE, Disk, write_whole
 from spanmill.journal.segment import read_range
 
 QUARANTINE = "quarantine"
@@ -12,8 +12,8 @@ _SUFFIX = ".bin"
 def copy_range(disk: Disk, path: Path, begin: int, end: int) -> None:
     """Copy a range of a segment aside. The same range always has the same name. Raises `OSError`."""
     contents = read_range(path, begin, end)
-    with disk.create(_directory(disk, path.parent) / f"{path.stem}-{begin}{_SUFFIX}", PRIVATE_FILE) as copy:
-        copy.write(contents)
+    copy = _directory(disk, path.parent) / f"{path.stem}-{begin}{_SUFFIX}"
+    write_whole(disk, copy, lambda file: file.write(contents), PRIVATE_FILE)
 
 
 def move_aside(disk: Disk, path: Path) -> None:
