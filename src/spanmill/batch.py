@@ -60,6 +60,12 @@ class Batch:
 
         return TABLES[self.signal].of(self.records, columns)
 
+    def stored(self) -> pa.Table:
+        """The public table and what it leaves out, as storage keeps it."""
+        from spanmill.schema import TABLES
+
+        return TABLES[self.signal].stored(self.records)
+
     @staticmethod
     def concat(batches: Iterable["Batch"]) -> "Batch":
         """The rows of all batches, in order. They must be of one signal, and at least one."""

@@ -54,7 +54,7 @@ def open_store(directory: Path, disk: Disk | None = None) -> Store:
 
 
 def append(store: Store, number: int) -> None:
-    store.append(iter([batch_at(TWO_HOURS).table()]), Position("j", number, number))
+    store.append(iter([batch_at(TWO_HOURS).stored()]), Position("j", number, number))
 
 
 def rows_in(directory: Path) -> int:
@@ -186,7 +186,7 @@ def open_database(directory: Path, disk: Disk | None = None) -> Database:
 
 
 def insert(database: Database, number: int) -> None:
-    database.tables[Signal.TRACES].append(iter([batch_at(TWO_HOURS).table()]), Position("j", number, number))
+    database.tables[Signal.TRACES].append(iter([batch_at(TWO_HOURS).stored()]), Position("j", number, number))
 
 
 def rows_in_duckdb(directory: Path) -> int:

@@ -40,15 +40,15 @@ def test_what_the_codec_decoded_is_what_parquet_and_duckdb_give_back_in_every_co
     data: st.DataObject, signal: Signal
 ) -> None:
     batch = batch_of(data.draw(REQUESTS[signal]), signal)
-    table, rows = TABLES[signal], batch.table()
+    table, rows = TABLES[signal], batch.stored()
     with TemporaryDirectory() as name, duckdb.connect(config={"threads": 1}) as connection:
         clock = ManualClock()
         store = Store(Path(name) / "store", table, FileOptions(), clock.now)
         store.open()
         store.append(iter([rows]), Position("j", 0, 0))
         files = [pq.ParquetFile(store.directory / path).read() for path in store.state.files]
-        back = pa.concat_tables(files) if files else table.schema.empty_table()
-        assert back.schema.equals(table.schema)
+        back = pa.concat_tables(files) if files else table.stored_schema.empty_table()
+        assert back.schema.equals(table.stored_schema)
         assert as_text(connection, back) == as_text(connection, rows)
 
         live = LiveTable(Path(name) / "live", table, FileOptions(), clock.now, Disk())
@@ -56,7 +56,7 @@ def test_what_the_codec_decoded_is_what_parquet_and_duckdb_give_back_in_every_co
         live.append(iter([rows]), Position("j", 0, 0))
         view = View(table, [], live.tail.directory, live.tail.path(0), live.tail.guard(0))
         seen = connection.sql(view.sql()).to_arrow_table()
-        assert as_text(connection, seen) == as_text(connection, rows)
+        assert as_text(connection, seen) == as_text(connection, batch.table())
 
 
 @given(st.lists(TIMES, max_size=60))

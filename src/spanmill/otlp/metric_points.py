@@ -38,7 +38,7 @@ def explode(metrics: pa.StructArray, decode_exemplars: Callable[[pa.ListArray], 
         if "exemplars" in part:
             part["exemplars"] = decode_exemplars(part["exemplars"])
         parts.append(part)
-    types = _point_fields()
+    types = point_fields()
     if not parts:
         empty = {name: pa.array([], kind) for name, kind in types.items()}
         return {"metric": _describe(metrics, np.zeros(0, np.int32))} | empty
@@ -110,7 +110,7 @@ def _as(column: pa.Array, kind: pa.DataType) -> pa.Array:
 
 
 @cache
-def _point_fields() -> dict[str, pa.DataType]:
+def point_fields() -> dict[str, pa.DataType]:
     """The columns of all five point messages. Those with the same name have the same type."""
     metric = (
         request_handler(Signal.METRICS)

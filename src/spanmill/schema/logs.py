@@ -14,6 +14,7 @@ from spanmill.schema.columns import (
     text_or_null,
     timestamp,
 )
+from spanmill.schema.inverse import logs as inverse
 from spanmill.schema.table import Column, Table
 
 
@@ -54,4 +55,5 @@ LOGS = Table(
         ATTRIBUTES_COLUMN,
     ),
     time_column="time",
+    inverse=inverse.LOGS,
 )

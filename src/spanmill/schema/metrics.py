@@ -15,9 +15,9 @@ from spanmill.schema.columns import (
     text_or_null,
     timestamp,
 )
+from spanmill.schema.inverse import metrics as inverse
 from spanmill.schema.table import Column, Compute, Table
 
-_TEMPORALITIES = pa.array(["unspecified", "delta", "cumulative"], pa.string())
 _BUCKETS = pa.struct([("offset", pa.int32()), ("bucket_counts", pa.list_(pa.uint64()))])
 _QUANTILES = pa.list_(pa.struct([("quantile", pa.float64()), ("value", pa.float64())]))
 _EXEMPLAR = pa.struct(
@@ -44,7 +44,7 @@ def _text_of_metric(name: str) -> Compute:
 
 
 def _temporality(records: pa.RecordBatch) -> pa.Array:
-    return named(_of_metric("aggregation_temporality")(records), _TEMPORALITIES)
+    return named(_of_metric("aggregation_temporality")(records), inverse.TEMPORALITIES)
 
 
 def _value(records: pa.RecordBatch) -> pa.Array:
@@ -123,4 +123,5 @@ METRICS = Table(
         ATTRIBUTES_COLUMN,
     ),
     time_column="time",
+    inverse=inverse.METRICS,
 )

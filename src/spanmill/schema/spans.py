@@ -15,10 +15,9 @@ from spanmill.schema.columns import (
     text_or_null,
     timestamp,
 )
+from spanmill.schema.inverse import spans as inverse
 from spanmill.schema.table import Column, Table
 
-_KINDS = pa.array(["unspecified", "internal", "server", "client", "producer", "consumer"], pa.string())
-_STATUS_CODES = pa.array(["unset", "ok", "error"], pa.string())
 _EVENT = pa.struct([("time", TIMESTAMP), ("name", pa.string()), ("attributes", TEXT_MAP)])
 _LINK = pa.struct(
     [("trace_id", pa.string()), ("span_id", pa.string()), ("trace_state", pa.string()), ("attributes", TEXT_MAP)]
@@ -34,7 +33,7 @@ _NANOSECONDS_PER_MS = pa.scalar(1e6, pa.float64())
 
 
 def _status_code(status: pa.StructArray) -> pa.Array:
-    return named(status.flatten()[status.type.get_field_index("code")], _STATUS_CODES)
+    return named(status.flatten()[status.type.get_field_index("code")], inverse.STATUS_CODES)
 
 
 def _status_message(status: pa.StructArray) -> pa.Array:
@@ -125,7 +124,7 @@ SPANS = Table(
             "kind",
             pa.string(),
             "internal, server, client, producer, consumer or unspecified.",
-            of_field("kind", lambda numbers: named(numbers, _KINDS)),
+            of_field("kind", lambda numbers: named(numbers, inverse.KINDS)),
         ),
         Column("start_time", TIMESTAMP, "UTC, nanoseconds.", of_field("start_time_unix_nano", timestamp)),
         Column("end_time", TIMESTAMP, "UTC, nanoseconds.", of_field("end_time_unix_nano", timestamp)),
@@ -141,4 +140,5 @@ SPANS = Table(
         *LLM_COLUMNS,
     ),
     time_column="start_time",
+    inverse=inverse.SPANS,
 )

@@ -6,6 +6,8 @@ from functools import cached_property
 
 import pyarrow as pa
 
+from spanmill.schema.inverse import COLUMN, Inverse
+
 Compute = Callable[[pa.RecordBatch], pa.Array]
 
 
@@ -36,11 +38,18 @@ class Table:
     columns: tuple[Column, ...]
     time_column: str
     """The column that partitions storage: the start of a span, the time of a log record or point."""
+    inverse: Inverse
+    """How rows become records again."""
 
     @cached_property
     def schema(self) -> pa.Schema:
-        """The Arrow schema, the same for every file and table ever written by this version."""
+        """The Arrow schema of the public columns."""
         return pa.schema([pa.field(c.name, c.type) for c in self.columns])
+
+    @cached_property
+    def stored_schema(self) -> pa.Schema:
+        """The Arrow schema of every file of this version: the public columns, and `otlp`, which no view shows."""
+        return self.schema.append(pa.field(COLUMN, self.inverse.type))
 
     @cached_property
     def _by_name(self) -> dict[str, Column]:
@@ -58,3 +67,40 @@ class Table:
         chosen = self.columns if names is None else [self.column(name) for name in names]
         schema = self.schema if names is None else pa.schema([pa.field(c.name, c.type) for c in chosen])
         return pa.Table.from_arrays([column.of(records) for column in chosen], schema=schema)
+
+    def stored(self, records: pa.RecordBatch) -> pa.Table:
+        """The whole table and the column `otlp`, of which `records` makes the same records again."""
+        table = self.of(records)
+        return table.append_column(COLUMN, self.inverse.remainder(records, table))
+
+    def records(self, rows: pa.Table) -> pa.RecordBatch:
+        """The records of stored rows: what `stored` was given, whatever file they were in meanwhile.
+
+        Columns that are missing, as files of earlier versions lack some, are taken as null. Without the column `otlp`
+        types of attributes are guessed, and what no column shows is lost.
+        """
+        rows = conform(rows, self.stored_schema).combine_chunks()
+        if not len(rows):
+            rows = self.stored_schema.empty_table()
+        rows = pa.Table.from_arrays([_one_chunk(column) for column in rows.columns], schema=rows.schema)
+        records = self.inverse.records(rows)
+        for column in self.columns:
+            held = rows.column(column.name)
+            if column.compute is None and held.null_count < len(held):
+                records = records.append_column(column.name, held.chunk(0))
+        return records
+
+
+def conform(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Rows of an older version of the schema: columns that came later are null."""
+    if rows.schema.names == schema.names:
+        return rows.cast(schema)
+    columns = [
+        rows.column(field.name).cast(field.type) if field.name in rows.schema.names else pa.nulls(len(rows), field.type)
+        for field in schema
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
+    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks or [pa.nulls(0, column.type)])

@@ -72,12 +72,12 @@ class StoreWriter:
 
 
 def row_groups(batch: Batch, options: FileOptions) -> Iterator[pa.Table]:
-    """The public table of the batch in parts of a row group each, converted one at a time: memory stays bounded."""
+    """The batch as it is stored, in parts of a row group each, converted one at a time: memory stays bounded."""
     if not len(batch):
         return
     step = options.rows_at_once(len(batch), batch.nbytes)
     for offset in range(0, len(batch), step):
-        yield batch.slice(offset, step).table()
+        yield batch.slice(offset, step).stored()
 
 
 async def run_whole(work: Callable[[], _T]) -> _T:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from spanmill.schema import Table
+from spanmill.schema.table import conform
 from spanmill.storage.commits import DataFile, State
 from spanmill.storage.parquet_file import FileOptions
 from spanmill.storage.partitions import Hour, hour_of
@@ -87,18 +88,7 @@ def _row_groups(paths: Iterable[Path], table: Table, stop: threading.Event) -> I
             for index in range(file.num_row_groups):
                 if stop.is_set():
                     raise Interrupted
-                yield _conform(file.read_row_group(index, use_threads=False), table.schema)
-
-
-def _conform(rows: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Rows of an older version of the schema: columns that came later are null."""
-    if rows.schema.names == schema.names:
-        return rows.cast(schema)
-    columns = [
-        rows.column(field.name).cast(field.type) if field.name in rows.schema.names else pa.nulls(len(rows), field.type)
-        for field in schema
-    ]
-    return pa.Table.from_arrays(columns, schema=schema)
+                yield conform(file.read_row_group(index, use_threads=False), table.stored_schema)
 
 
 def _by_size(files: Iterable[DataFile], target_bytes: int) -> Iterator[list[DataFile]]:

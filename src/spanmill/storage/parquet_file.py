@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 
 from spanmill.schema import Table
 
-SCHEMA_VERSION = 1
-"""Version of the public tables; in every file's metadata as `spanmill.schema`, with `spanmill.table` beside it."""
+SCHEMA_VERSION = 2
+"""Version of the stored tables; in every file's metadata as `spanmill.schema`, with `spanmill.table` beside it."""
 
 _DISTINCT = frozenset(
     {
@@ -51,12 +51,12 @@ def open_writer(file: BinaryIO, table: Table, options: FileOptions, first: pa.Ta
     """A `ParquetWriter` for rows like `first`, which are not written yet. Timestamps keep their nanoseconds."""
     described = {"spanmill.table": table.name, "spanmill.schema": str(SCHEMA_VERSION), **metadata}
     codec = options.compression.upper()
-    paths = list(_leaves(table.schema))
-    empty = {name for name in table.schema.names if first.column(name).null_count == len(first)}
+    paths = list(_leaves(table.stored_schema))
+    empty = {name for name in table.stored_schema.names if first.column(name).null_count == len(first)}
     bloom = {_LOOKED_UP: {"ndv": len(first) // _SPANS_PER_TRACE + 1, "fpp": 0.01}}
     return pq.ParquetWriter(
         file,
-        table.schema.with_metadata(described),
+        table.stored_schema.with_metadata(described),
         version="2.6",
         # A compressor is set up for each column chunk, which for a column of nulls costs more than it saves.
         compression={path: "NONE" if path.partition(".")[0] in empty else codec for path in paths},
@@ -64,7 +64,7 @@ def open_writer(file: BinaryIO, table: Table, options: FileOptions, first: pa.Ta
         use_dictionary=[path for path in paths if path not in _DISTINCT],
         write_statistics=[path for path in paths if "." not in path and path not in _UNRANGED],
         write_page_index=True,
-        bloom_filter_options=bloom if _LOOKED_UP in table.schema.names and _LOOKED_UP not in empty else None,
+        bloom_filter_options=bloom if _LOOKED_UP in table.stored_schema.names and _LOOKED_UP not in empty else None,
     )
 
 

@@ -57,7 +57,7 @@ async def test_what_is_read_back_equals_the_table_in_every_column(tmp_path: Path
     async with running(tmp_path) as exporter:
         await exporter.export(batch, Position("j", 0, 0))
     [file] = files_in(tmp_path, "*.parquet")
-    assert pq.ParquetFile(file).read().equals(batch.table())
+    assert pq.ParquetFile(file).read().equals(batch.stored())
 
 
 async def test_the_last_record_held_is_known_after_a_restart_for_each_journal_and_signal(tmp_path: Path) -> None:

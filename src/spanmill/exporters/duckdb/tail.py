@@ -122,7 +122,7 @@ class Tail:
         return len(due)
 
     def _write(self, file: BinaryIO, parts: Iterator[pa.Table], positions: Sequence[Position]) -> None:
-        first = next(parts, self._table.schema.empty_table())
+        first = next(parts, self._table.stored_schema.empty_table())
         metadata = {_POSITIONS.decode(): orjson.dumps([list(p) for p in positions]).decode()}
         with open_writer(file, self._table, self._options, first, metadata) as writer:
             writer.write_table(first, row_group_size=self._options.row_group_rows)
