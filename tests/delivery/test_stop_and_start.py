@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from random import Random
 from typing import Any, Final
 
 import pytest
@@ -18,7 +17,6 @@ from spanmill.exit_codes import ExitCode
 from spanmill.generate import Options, generate
 from spanmill.generate.collector import Collector, free_ports, own_page, storing_configuration
 from spanmill.signal import Signal
-from tests.delivery.crashes.experiment import quiet_ports
 from tests.delivery.stored import when
 
 _TIMEOUT_SECONDS: Final = 2
@@ -66,7 +64,7 @@ def _made(directory: Path, ports: dict[str, int], journal: dict[str, Any], **exp
 @pytest.fixture
 def gateway(tmp_path: Path) -> Iterator[Running]:
     """Where everything is forwarded to, once over gRPC and once over HTTP. Not started."""
-    ports = dict(zip(("grpc", "http"), quiet_ports(2, Random()), strict=True))
+    ports = dict(zip(("grpc", "http"), free_ports(2), strict=True))
     # Without a window: what is sent twice is to be seen.
     made = _made(tmp_path / "gateway", ports, {"dedup_window": 0}, parquet={"directory": str(tmp_path / "parquet")})
     yield made

@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -9,7 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -20,13 +21,24 @@ from spanmill.errors import SpanmillError
 
 _POLL_SECONDS: Final = 0.01
 _READY_SECONDS: Final = 30.0
+_LISTENERS_PORTS: Final = range(10_000, 32_768)
+"""Below those that Linux gives to clients (`ip_local_port_range`), and everybody else too."""
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of localhost on which nobody listens at this moment."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [int(listener.getsockname()[1]) for listener in sockets]
+    """Ports of localhost on which nobody listens at this moment.
+
+    None that the system gives to clients: one of them could have it when the collector starts, or starts again; and a
+    client that tries to reach a collector that is down could reach itself.
+    """
+    found: list[int] = []
+    with ExitStack() as held:
+        while len(found) < count:
+            port = secrets.choice(_LISTENERS_PORTS)
+            with suppress(OSError):
+                held.enter_context(socket.create_server(("127.0.0.1", port)))
+                found.append(port)
+    return found
 
 
 def own_page(port: int) -> dict[str, float]:

@@ -1,6 +1,5 @@
 """One sender, one set of directories, and one collector after another on them, none of which ends in peace."""
 
-import socket
 import subprocess
 import sys
 import time
@@ -12,7 +11,7 @@ from typing import Any, Final, Self
 
 from spanmill.errors import SpanmillError
 from spanmill.exit_codes import ExitCode
-from spanmill.generate.collector import Collector, own_page, storing_configuration
+from spanmill.generate.collector import Collector, free_ports, own_page, storing_configuration
 from tests.delivery.crashes.oracle import End, Verdict, judge
 
 _ROOT = Path(__file__).parents[3]
@@ -21,19 +20,6 @@ _EARLY: Final = 0.25
 _STARTING_SECONDS: Final = 1.2
 _RUNNING_SECONDS: Final = (0.02, 1.2)
 _SETTLING_SECONDS: Final = 60.0
-
-
-def quiet_ports(count: int, random: Random) -> list[int]:
-    """Free ports that the kernel gives to no client: one that tries to reach a dead collector must not find itself."""
-    found: list[int] = []
-    while len(found) < count:
-        port = random.randrange(10_000, 30_000)
-        try:
-            socket.create_server(("127.0.0.1", port)).close()
-        except OSError:
-            continue
-        found.append(port)
-    return found
 
 
 def restless_configuration(
@@ -69,7 +55,7 @@ class Experiment:
         max_age: str = "200ms",
     ) -> None:
         self.random = Random(seed)
-        self.ports = dict(zip(("grpc", "http", "health", "metrics"), quiet_ports(4, Random()), strict=True))
+        self.ports = dict(zip(("grpc", "http", "health", "metrics"), free_ports(4), strict=True))
         self.ends: list[End] = []
         """Of each run that was cut short."""
         self._outside, self._data, self._seed = outside, data, seed
