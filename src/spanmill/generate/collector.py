@@ -22,7 +22,7 @@ from spanmill.errors import SpanmillError
 _POLL_SECONDS: Final = 0.01
 _READY_SECONDS: Final = 30.0
 _LISTENERS_PORTS: Final = range(10_000, 32_768)
-"""Below those that Linux gives to clients (`ip_local_port_range`), and everybody else too."""
+"""Below those that clients are given: Linux's begin after the last (`ip_local_port_range`), other systems' later."""
 
 
 def free_ports(count: int) -> list[int]:
