@@ -214,6 +214,11 @@ class Opened:
         journal._keeper = None
 
 
+def contents(directory: Path) -> dict[str, bytes]:
+    """Every file of a journal."""
+    return {path.name: path.read_bytes() for path in directory.iterdir() if path.is_file()}
+
+
 def copies(directory: Path) -> list[Path]:
     """What is in the quarantine, sorted."""
     return sorted((directory / "quarantine").glob("*"))

@@ -7,7 +7,6 @@ import random
 import shutil
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,7 +16,7 @@ from spanmill.journal import loading as loading_module
 from spanmill.journal.cursors import SLOT_BYTES
 from spanmill.journal.format import FORMAT_VERSION, SEGMENT_HEADER_BYTES
 from tests.data import span_ids
-from tests.journal.harness import Opened, batch, copies, hurried, packed, request, segments
+from tests.journal.harness import Opened, batch, contents, copies, hurried, packed, request, segments
 
 RECORDS = list(range(1, 11))
 DONE = 2
@@ -187,7 +186,7 @@ async def test_garbage_in_the_directory_is_left_alone(tmp_path: Path) -> None:
         os.utime(tmp_path / name, (0, 0))
     found, it = await open_three_times(tmp_path)
     assert (found, it.notes) == (RECORDS, [])
-    assert {path.name for path in tmp_path.iterdir()} >= {*names, "folder.segment"}
+    assert contents(tmp_path).keys() >= set(names)
     async with Opened(tmp_path) as it:
         it.take(10, "one")
         it.take(10, "two")
@@ -228,7 +227,7 @@ class BadBlocks:
     def __call__(self, descriptor: int, length: int, offset: int) -> bytes:
         if os.fstat(descriptor).st_ino == self._inode:
             hit = range(max(offset, self._bytes.start), min(offset + length, self._bytes.stop))
-            if len(hit):
+            if hit:
                 raise OSError(errno.EIO, os.strerror(errno.EIO))
         return self._pread(descriptor, length, offset)
 
@@ -307,10 +306,10 @@ async def test_a_damaged_memo_of_requests_costs_no_more_than_itself(tmp_path: Pa
         await it.append(*RECORDS)
         for name in it.readers:
             it.take(10, name)
-    memos = sorted(tmp_path.glob("*.requests"))
-    data = memos[0].read_bytes()
+    memo = min(name for name in contents(tmp_path) if name.endswith(".requests"))
+    data = contents(tmp_path)[memo]
     changed = {"flipped": data[:9] + b"\xee" + data[10:], "cut": data[:7], "garbage": b"\x07" * 40}
-    memos[0].write_bytes(changed[damage])
+    (tmp_path / memo).write_bytes(changed[damage])
     async with Opened(tmp_path) as it:
         held = {number for number in RECORDS if it.journal.holds(request(number))}
         assert held == set(RECORDS) - {1, 2, 3}
@@ -331,10 +330,10 @@ async def test_a_journal_of_a_newer_version_is_refused_before_anything_is_touche
     data = newer + path.read_bytes()[SEGMENT_HEADER_BYTES:]
     path.write_bytes(data)
     segments(tmp_path)[0].write_bytes(b"damaged")
-    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    before = contents(tmp_path)
     with pytest.raises(StartError, match=r"written by a newer version of Spanmill: format 2, expected at most 1"):
         await Opened(tmp_path).start()
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert contents(tmp_path) == before
 
 
 Mutation = Callable[[random.Random, bytearray], None]

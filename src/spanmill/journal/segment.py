@@ -42,7 +42,7 @@ def segment_path(directory: Path, first: int) -> Path:
 def segment_files(directory: Path, names: Iterable[str]) -> list[Path]:
     """Those of the names that a segment may have, the oldest first."""
     stems = {name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX)}
-    numbers = sorted(int(stem) for stem in stems if stem.isascii() and stem.isdigit())
+    numbers = sorted({int(stem) for stem in stems if stem.isascii() and stem.isdigit()})
     paths = (segment_path(directory, number) for number in numbers if number <= _MOST_SEQUENCE)
     return [path for path in paths if path.stem in stems]
 
