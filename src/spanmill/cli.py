@@ -12,6 +12,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from spanmill import replay_options
 from spanmill.errors import ConfigError, SpanmillError, StartError
 from spanmill.exit_codes import ExitCode
 from spanmill.generate.options import Protocol
@@ -20,7 +21,7 @@ from spanmill.signal import Signal
 app = typer.Typer(
     name="spanmill",
     epilog="Exit codes: 0 done, 1 invalid configuration, 2 usage, 3 could not start, 4 a component died, "
-    "5 data was lost at the shutdown deadline.",
+    "5 data was lost at the shutdown deadline, or not all was replayed.",
     add_completion=False,
     invoke_without_command=True,
     pretty_exceptions_enable=False,
@@ -199,6 +200,45 @@ def generate(
 
     options = Options(endpoint, protocol, gzip, rate, count, duration, seed, frozenset(signal or Signal))
     print(f"{send(options)} traces were sent to {options.target}")
+
+
+@app.command()
+def replay(
+    sources: replay_options.Sources,
+    to: replay_options.To = "",
+    protocol: replay_options.Protocol = None,
+    header: replay_options.Header = None,
+    insecure: replay_options.Insecure = False,
+    ca_file: replay_options.CaFile = None,
+    cert_file: replay_options.CertFile = None,
+    key_file: replay_options.KeyFile = None,
+    config: replay_options.Config = None,
+    exporter: replay_options.Exporter = "",
+    signal: replay_options.Signal = None,
+    since: replay_options.Since = "",
+    until: replay_options.Until = "",
+    first: replay_options.First = None,
+    last: replay_options.Last = None,
+    where: replay_options.Where = "",
+    dry_run: replay_options.DryRun = False,
+    rate: replay_options.Rate = 0.0,
+    delete: replay_options.Delete = False,
+    give_up_after: replay_options.GiveUpAfter = "30s",
+) -> None:
+    """Send dead letters, stored rows or records of journals again, as OTLP.
+
+    Everything is sent at least once: twice what was under way when the other side failed, and what you replay twice.
+    The same source makes the same requests each time, and a Spanmill that hears them again within its dedup_window
+    (10 min) stores them once.
+    """
+    from spanmill.replay import Configured, Options, Selection, Target, run_replay
+
+    selection = Selection(frozenset(signal or Signal), first=first, last=last, where=where)
+    target = Target(to, protocol, tuple(header or ()), insecure, ca_file, cert_file, key_file)
+    configured = Configured(tuple(config or ()), exporter)
+    raise typer.Exit(
+        run_replay(Options(sources, target, configured, selection, since, until, dry_run, rate, delete, give_up_after))
+    )
 
 
 def _read(sources: list[str], overrides: list[str] | None) -> Any:

@@ -17,4 +17,5 @@ class ExitCode(IntEnum):
     RUNTIME = 4
     """A component died while the daemon ran."""
     UNDELIVERED = 5
-    """The shutdown deadline passed, and accepted data that was only in memory is lost."""
+    """The shutdown deadline passed, and accepted data that was only in memory is lost; or a replay has not delivered
+    everything."""
