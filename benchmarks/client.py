@@ -2,9 +2,10 @@
 
     python benchmarks/client.py grpc 127.0.0.1:4317 requests.bin 400 8     # 400 requests, 8 at once
     python benchmarks/client.py http 127.0.0.1:4318 requests.bin 2.5s 8    # for 2.5 seconds
+    python benchmarks/client.py http 127.0.0.1:4318 requests.bin 2.5s 8 200    # the same, 200 a second at most
 
 It prints a line of JSON, see `Sent`. What is refused for now (429, 503, RESOURCE_EXHAUSTED, UNAVAILABLE) is sent again,
-and its latency counts from the first attempt.
+and its latency counts from the first attempt; at a given rate, from the moment when it was due.
 """
 
 import asyncio
@@ -41,8 +42,8 @@ class Sent:
     """Answers "later"."""
 
 
-async def main(protocol: str, target: str, path: Path, until: str, at_once: int) -> Sent:
-    """Send as many requests, or for as many seconds, as `until` says."""
+async def main(protocol: str, target: str, path: Path, until: str, at_once: int, rate: float) -> Sent:
+    """Send as many requests, or for as many seconds, as `until` says; `rate` a second, 0: as many as are taken."""
     requests = read_requests(path)
     if protocol == "grpc":
         options = [("grpc.max_send_message_length", -1)]
@@ -58,7 +59,7 @@ async def main(protocol: str, target: str, path: Path, until: str, at_once: int)
                     raise
                 return True
 
-            return await _send_all(send_grpc, requests, until, at_once)
+            return await _send_all(send_grpc, requests, until, at_once, rate)
     headers = {"Content-Type": "application/x-protobuf"}
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=at_once)) as session:
 
@@ -70,19 +71,23 @@ async def main(protocol: str, target: str, path: Path, until: str, at_once: int)
                 await answer.read()
                 return True
 
-        return await _send_all(send_http, requests, until, at_once)
+        return await _send_all(send_http, requests, until, at_once, rate)
 
 
-async def _send_all(send: Send, requests: list[bytes], until: str, at_once: int) -> Sent:
+async def _send_all(send: Send, requests: list[bytes], until: str, at_once: int, rate: float) -> Sent:
     latencies: list[float] = []
     refusals = 0
     began = time.perf_counter()
-    waiting = _requests(requests, until, began)
+    waiting = enumerate(_requests(requests, until, began))
 
     async def work() -> None:
         nonlocal refusals
-        for payload in waiting:
+        for number, payload in waiting:
             unique, started = payload + _UNKNOWN_FIELD + os.urandom(8), time.perf_counter()
+            if rate:
+                due = began + number / rate
+                await asyncio.sleep(max(0.0, due - started))
+                started = due
             while not await send(unique):
                 refusals += 1
                 await asyncio.sleep(0.05)
@@ -105,5 +110,6 @@ def _requests(requests: list[bytes], until: str, began: float) -> Iterator[bytes
 
 
 if __name__ == "__main__":
-    kind, address, file, wanted, together = sys.argv[1:]
-    print(json.dumps(asdict(asyncio.run(main(kind, address, Path(file), wanted, int(together))))))
+    kind, address, file, wanted, together, *limit = sys.argv[1:]
+    sent = asyncio.run(main(kind, address, Path(file), wanted, int(together), float(limit[0]) if limit else 0.0))
+    print(json.dumps(asdict(sent)))

@@ -1,6 +1,6 @@
 """What certainty costs: a collector whose answers mean "it is on the disk" against one that holds data in memory.
 
-    python benchmarks/journal.py [--quick | --all] [--only grpc/100/light] [--slow-disk-ms 5]
+    python benchmarks/journal.py [--quick | --all] [--only grpc/100/light] [--slow-disk-ms 5] [--rate 200]
 
 One collector for each way of keeping a journal, all running, loaded in turn, round after round: the ratios are those of
 neighbours in time. Latency is from a request's first byte to its answer, as its sender sees it. Aims, for `always`: at
@@ -71,10 +71,10 @@ class Contestant:
         assert running.process is not None
         self._pid = running.process.pid
 
-    def take_turn(self, case: Case, file: Path, until: str, at_once: int) -> Turn:
+    def take_turn(self, case: Case, file: Path, until: str, at_once: int, rate: float) -> Turn:
         """Be sent to; wait until everything is delivered."""
         already, cpu = sent_spans(self._ports["metrics"]), cpu_seconds(self._pid)
-        sent = send(case.protocol, f"127.0.0.1:{self._ports[case.protocol]}", file, until, at_once)
+        sent = send(case.protocol, f"127.0.0.1:{self._ports[case.protocol]}", file, until, at_once, rate)
         spans = sent.requests * case.spans
         wait_until_sent(self._ports["metrics"], already + spans)
         used = (cpu_seconds(self._pid) - cpu) * 1e6 / spans
@@ -97,14 +97,14 @@ def cases(every: bool, only: str) -> Iterator[tuple[str, Case, int]]:
 
 
 def compare(
-    contestants: dict[str, Contestant], case: Case, senders: int, file: Path, until: str, rounds: int
+    contestants: dict[str, Contestant], case: Case, senders: int, file: Path, until: str, rounds: int, rate: float = 0.0
 ) -> dict[str, list[Turn]]:
     """Everybody's turns, taken in turn."""
     turns: dict[str, list[Turn]] = {name: [] for name in contestants}
     payloads.write_requests(file, case_requests(case))
     for _ in range(rounds):
         for name, contestant in contestants.items():
-            turns[name].append(contestant.take_turn(case, file, until, senders))
+            turns[name].append(contestant.take_turn(case, file, until, senders, rate))
     return turns
 
 
@@ -133,6 +133,7 @@ def main() -> None:
     arguments.add_argument("--journals", default=",".join(JOURNALS), help="which to compare; `memory` is always in")
     arguments.add_argument("--rounds", type=int, default=5)
     arguments.add_argument("--slow-disk-ms", type=float, default=0.0, help="added to every sync of the disk")
+    arguments.add_argument("--rate", type=float, default=0.0, help="requests a second at most; 0: as many as are taken")
     chosen = arguments.parse_args()
     until, rounds = ("0.5s", 1) if chosen.quick else ("1.5s", chosen.rounds)
     slow = Path(__file__).with_name("slow_disk.py")
@@ -148,7 +149,7 @@ def main() -> None:
             file = directory / "requests.bin"
             compare(contestants, Case("grpc", 100, payloads.LIGHT, 200), 8, file, "0.5s", 1)  # a warm-up
             for name, case, senders in track(list(cases(chosen.all, chosen.only)), "measuring", transient=True):
-                for row in rows(name, compare(contestants, case, senders, file, until, rounds)):
+                for row in rows(name, compare(contestants, case, senders, file, until, rounds, chosen.rate)):
                     table.add_row(*row)
                 table.add_section()
     finally:

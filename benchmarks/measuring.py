@@ -107,10 +107,10 @@ def measure(case: Case, directory: Path) -> Measured:
         return Measured(cpu_seconds(pid) - before, memory_mib(pid, "VmHWM"), sent.seconds)
 
 
-def send(protocol: str, target: str, file: Path, until: str, at_once: int) -> Sent:
+def send(protocol: str, target: str, file: Path, until: str, at_once: int, rate: float = 0.0) -> Sent:
     """Send from a process of its own; see `client`."""
     client = Path(__file__).with_name("client.py")
-    command = [sys.executable, str(client), protocol, target, str(file), until, str(at_once)]
+    command = [sys.executable, str(client), protocol, target, str(file), until, str(at_once), str(rate)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return Sent(**json.loads(done.stdout))
 
