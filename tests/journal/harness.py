@@ -183,13 +183,21 @@ class Opened:
 
     async def tidied(self) -> bool:
         """Wait until the cursors are on the disk and what they have passed is gone; False when that fails."""
-        await self.journal._tidy()
-        return not self.journal._untidy
+        journal, before = self.journal, self.journal._tidying
+        journal._dirty.set()
+        while journal._tidying is before or journal._tidying is None or not journal._tidying.done():
+            await asyncio.sleep(0.0005)
+        return not journal._untidy
 
     def value(self, name: str) -> float:
         """What a counter or a gauge of the journal says."""
         full = f"spanmill_journal_{name}"
         return sum(reading.value or 0 for reading in self.metrics.read() if reading.definition.name == full)
+
+    async def quiet(self) -> None:
+        """Wait until nothing is written any more of what the start began."""
+        while self.journal._tidying is None or not self.journal._tidying.done():
+            await asyncio.sleep(0.001)
 
     @property
     def notes(self) -> list[str]:
@@ -199,9 +207,10 @@ class Opened:
     async def abandon(self) -> None:
         """As if the process had died: nothing is written any more, and nothing is left open."""
         journal = self.journal
+        if journal._keeper is not None:
+            journal._keeper.cancel()
         for task in (journal._keeper, journal._tidying):
-            if task is not None:
-                task.cancel()
+            if task is not None:  # what a thread has begun ends by itself
                 with suppress(BaseException):
                     await task
         committer = journal._committer

@@ -296,9 +296,9 @@ class DiskJournal:
         cursors, passed = self._cursors(), list(self._passed)
         try:
             await asyncio.to_thread(self._write_and_delete, cursors, passed)
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - a defect must not end the keeping: the disk would fill up
             self._dirty.set()
-            reason = str(error)
+            reason = str(error) if isinstance(error, OSError) else repr(error)
             if reason != self._untidy:
                 self._log.warning("the journal's cursors cannot be written; it is tried again", reason=reason)
             self._untidy = reason
