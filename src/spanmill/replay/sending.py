@@ -19,7 +19,7 @@ from spanmill.signal import Signal
 
 MOST_ITEMS = 8_192
 """Items handed to an exporter at once: what progress, `--rate` and another attempt are about."""
-_FIRST_PAUSE_SECONDS, _PAUSE_GROWTH, _LONGEST_PAUSE_SECONDS = 1.0, 2.0, 30.0
+_FIRST_PAUSE_SECONDS, _PAUSE_GROWTH, _LONGEST_PAUSE_SECONDS = 0.5, 2.0, 30.0
 UNREADABLE = (OSError, SpanmillError, pa.ArrowException)
 """What a piece raises that cannot be read (any more)."""
 
