@@ -166,7 +166,11 @@ async def test_an_exporter_that_always_fails_by_a_defect_on_one_record_costs_tha
     assert (delivery.counted.sent, delivery.counted.failed) == (4, 1)
 
 
-@pytest.mark.parametrize("error", [ZeroDivisionError("oops"), asyncio.CancelledError()])
+class PanicException(BaseException):
+    """What native code raises when it panics: no `Exception`, by pyo3's choice."""
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("oops"), asyncio.CancelledError(), PanicException("index")])
 async def test_a_defect_that_passes_costs_nothing(engine: Engine, error: BaseException) -> None:
     exporter = RecordingExporter()
     exporter.answers = [error, error]

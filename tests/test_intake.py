@@ -53,13 +53,14 @@ class DropAll:
         return batch.slice(0, 0)
 
 
-def build(*transforms: object, max_bytes: int = 1 << 20, max_batch_bytes: int = 1 << 20) -> Engine:
+def build(*transforms: object, max_bytes: int = 1 << 20, max_batch_bytes: int = 1 << 20, dedup: bool = True) -> Engine:
     metrics = Metrics()
-    journal = MemoryJournal(max_bytes)
+    journal = MemoryJournal(max_bytes, dedup_window=600 if dedup else 0)
     measured = [MeasuredTransform(ComponentId("t"), TRACES, t, metrics) for t in transforms]  # type: ignore[arg-type]
     intake = SignalIntake(
         ComponentId("otlp"), Signal.TRACES, [Pipeline(TRACES, measured, journal)],
-        max_batch_bytes=max_batch_bytes, executor=EXECUTOR, metrics=metrics, log=component_log("receiver", "otlp"),
+        max_batch_bytes=max_batch_bytes, dedup=dedup, executor=EXECUTOR, metrics=metrics,
+        log=component_log("receiver", "otlp"),
     )  # fmt: skip
     return Engine(intake, journal, journal.reader("test"), metrics)
 
@@ -184,7 +185,7 @@ async def test_nothing_is_appended_anywhere_when_one_journal_is_full() -> None:
     intake = SignalIntake(
         ComponentId("otlp"), Signal.TRACES,
         [Pipeline(TRACES, [], roomy), Pipeline(PipelineId(Signal.TRACES, "b"), [], full)],
-        max_batch_bytes=1 << 20, executor=EXECUTOR, metrics=metrics, log=component_log("receiver", "otlp"),
+        max_batch_bytes=1 << 20, dedup=True, executor=EXECUTOR, metrics=metrics, log=component_log("receiver", "otlp"),
     )  # fmt: skip
     await intake.submit(payload(1), "grpc", SENDER)
     with pytest.raises(Busy):
@@ -210,3 +211,50 @@ async def test_a_sender_that_goes_away_does_not_disturb_the_others() -> None:
     await asyncio.sleep(0)
     gone.cancel()
     assert await stays == Outcome(1)
+
+
+async def test_a_request_that_is_sent_again_is_accepted_and_stored_once() -> None:
+    engine = build()
+    assert await engine.intake.submit(payload(3), "grpc", SENDER) == Outcome(3)
+    assert await engine.intake.submit(payload(3), "grpc", SENDER) == Outcome(0)
+    assert engine.held() == [1, 2, 3]
+    assert engine.metrics.counter("spanmill_intake_duplicate_requests", receiver="otlp", transport="grpc").value == 1
+
+
+async def test_a_request_that_is_sent_again_while_it_is_under_way_gets_the_same_answer() -> None:
+    engine = build()
+    outcomes = await asyncio.gather(*(engine.intake.submit(payload(3), "http", SENDER) for _ in range(3)))
+    assert outcomes == [Outcome(3)] * 3
+    assert engine.held() == [1, 2, 3]
+
+
+async def test_the_same_bytes_of_another_sender_are_another_request() -> None:
+    engine = build()
+    await engine.intake.submit(payload(1), "http", SENDER)
+    await engine.intake.submit(payload(1), "http", Sender("127.0.0.2"))
+    assert engine.held() == [1, 1]
+
+
+async def test_without_a_window_every_request_is_stored() -> None:
+    engine = build(dedup=False)
+    await asyncio.gather(*(engine.intake.submit(payload(1), "http", SENDER) for _ in range(3)))
+    await engine.intake.submit(payload(1), "http", SENDER)
+    assert engine.held() == [1, 1, 1, 1]
+
+
+class Panic:
+    """A transform whose native code panics: what ptars raises then is no `Exception`."""
+
+    def __call__(self, batch: Batch) -> Batch:
+        class PanicException(BaseException):
+            pass
+
+        raise PanicException("index out of bounds")
+
+
+async def test_a_panic_of_native_code_is_answered_like_any_defect() -> None:
+    engine = build(Panic())
+    with pytest.raises(Rejected, match="PanicException"):
+        await engine.intake.submit(payload(1), "http", SENDER)
+    with pytest.raises(Rejected):
+        await engine.intake.submit(payload(1), "http", SENDER)

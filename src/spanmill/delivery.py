@@ -11,7 +11,7 @@ from spanmill.component import BatchPreference, Position
 from spanmill.config.blocks import RetryOnFailure
 from spanmill.dead_letter_office import DeadLetterOffice
 from spanmill.dead_letters import DeadLetters
-from spanmill.errors import Busy, Rejected
+from spanmill.errors import Busy, Rejected, is_defect
 from spanmill.exporter_node import Answer, ExporterNode, Verdict
 from spanmill.gathering import Gathering
 from spanmill.journal import Journal, Reader, Record, Unreadable
@@ -188,7 +188,9 @@ class Delivery:
             if _cancelled():
                 raise
             return Answer(Verdict.DEFECT, "the exporter failed: it cancelled itself")
-        except Exception as error:  # noqa: BLE001 - a defect in an exporter must not stop the delivery
+        except BaseException as error:
+            if not is_defect(error):
+                raise
             self._log.error("the exporter failed", pipeline=str(self.pipeline), exc_info=error)
             return Answer(Verdict.DEFECT, f"the exporter failed: {type(error).__name__}: {error}")
         return Answer(Verdict.DELIVERED)

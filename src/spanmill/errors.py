@@ -24,6 +24,12 @@ class ConfigError(SpanmillError):
         super().__init__("\n".join(problem.render() for problem in self.problems))
 
 
+def is_defect(error: BaseException) -> bool:
+    """Whether an error is one of the code's own: any exception, and the panic of a Rust library, which is not even an
+    `Exception` and would end whatever task or thread it meets."""
+    return isinstance(error, Exception) or type(error).__name__ == "PanicException"
+
+
 class StartError(SpanmillError):
     """A component could not start (a port in use, a directory not writable). Names the component."""
 

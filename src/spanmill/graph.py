@@ -180,6 +180,7 @@ class Graph:
                         signal,
                         fed,
                         max_batch_bytes=self._configuration.service.intake.max_batch_bytes,
+                        dedup=self._configuration.service.journal.dedup_window > 0,
                         executor=self._executor,
                         metrics=self._metrics,
                         log=component_log("receiver", str(receiver)),

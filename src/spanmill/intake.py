@@ -9,6 +9,7 @@ after it was stored, is answered like the first time and not stored twice.
 
 import asyncio
 import copy
+import itertools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ import pyarrow.compute as pc
 
 from spanmill.batch import Batch
 from spanmill.component import Outcome, Sender
-from spanmill.errors import Busy, Rejected
+from spanmill.errors import Busy, Rejected, is_defect
 from spanmill.fair_queue import FairQueue
 from spanmill.journal import Journal, Packed, digest
 from spanmill.names import ComponentId
@@ -65,6 +66,7 @@ class SignalIntake:
         pipelines: Sequence[Pipeline],
         *,
         max_batch_bytes: int,
+        dedup: bool,
         executor: Executor,
         metrics: Metrics,
         log: Log,
@@ -73,6 +75,8 @@ class SignalIntake:
         self._signal = signal
         self._pipelines = tuple(pipelines)
         self._max_batch_bytes = max_batch_bytes
+        self._dedup = dedup
+        self._numbers = itertools.count()
         self._executor = executor
         self._metrics = metrics
         self._log = log
@@ -83,13 +87,10 @@ class SignalIntake:
         self._batch_requests = metrics.histogram("spanmill_intake_batch_requests", **self._labels())
         self._batch_duration = metrics.histogram("spanmill_intake_batch_duration", **self._labels())
 
-    async def submit(self, payload: bytes, transport: str, sender: Sender) -> Outcome:
+    async def submit(self, payload: bytes, transport: str, sender: Sender, weight: int = 0) -> Outcome:
         for pipeline in self._pipelines:
             pipeline.check()
-        if len(payload) <= _INLINE_BYTES:
-            known_by = digest(sender.name, payload)
-        else:
-            known_by = await asyncio.to_thread(digest, sender.name, payload)
+        known_by = await self._digest(sender.name, payload)
         answer = self._under_way.get(known_by)
         holding = [journal.holds(known_by) for pipeline in self._pipelines for journal in pipeline.journals()]
         if answer is not None or (holding and all(holding)):
@@ -101,10 +102,18 @@ class SignalIntake:
             self._under_way[known_by] = answer
             answer.add_done_callback(lambda done: self._forget(known_by, done))
             waiting = _Waiting(payload, transport, sender, known_by, any(holding), answer)
-            self._waiting.put(sender.name, len(payload), waiting)
+            self._waiting.put(sender.name, max(weight, len(payload)), waiting)
             if self._worker is None:
                 self._worker = asyncio.create_task(self._work(), name=f"intake {self._receiver} {self._signal}")
         return await asyncio.shield(answer)  # a sender that goes away takes nobody's answer with it
+
+    async def _digest(self, sender: str, payload: bytes) -> bytes:
+        """What the request is known by. Where requests are not to be told apart, no two have the same."""
+        if not self._dedup:
+            return next(self._numbers).to_bytes(16)
+        if len(payload) <= _INLINE_BYTES:
+            return digest(sender, payload)
+        return await asyncio.to_thread(digest, sender, payload)
 
     async def drain(self) -> None:
         """Wait until everything submitted is answered."""
@@ -136,7 +145,9 @@ class SignalIntake:
             worked = await loop.run_in_executor(self._executor, self._transform, requests)
         except Busy as busy:
             self._fail(requests, busy)
-        except Exception as error:  # noqa: BLE001 - whatever a request provokes must not stop the others
+        except BaseException as error:  # whatever a request provokes must not stop the others
+            if not is_defect(error):
+                raise
             if len(requests) == 1:
                 self._fail(requests, self._as_rejected(error))
             else:
@@ -201,7 +212,7 @@ class SignalIntake:
         for request in requests:  # each gets its own: a shared one would grow a common traceback
             request.answer.set_exception(copy.copy(error))
 
-    def _as_rejected(self, error: Exception) -> Rejected:
+    def _as_rejected(self, error: BaseException) -> Rejected:
         if isinstance(error, Rejected):
             return error
         self._log.error("a request could not be processed", signal=self._signal.value, exc_info=error)

@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 from google.protobuf.message import Message
 
-from spanmill.errors import Rejected
+from spanmill.errors import Rejected, is_defect
 from spanmill.otlp import metric_points
 from spanmill.otlp.items import decode_messages, dictionary, items_of, list_owners
 from spanmill.otlp.messages import SERVICES, InstrumentationScope, Resource, opaque_handler, request_handler
@@ -44,9 +44,7 @@ def decode(signal: Signal, payloads: Sequence[bytes]) -> Decoded:
     except ValueError as error:
         raise Rejected(f"not a valid {SERVICES[signal].request.DESCRIPTOR.name}: {error}") from None
     except BaseException as error:
-        # ptars panics on a length near 2^64, and a Rust panic is not even an Exception: it would end whatever task or
-        # thread it meets, for a request of eleven bytes.
-        if type(error).__name__ != "PanicException":
+        if not is_defect(error) or isinstance(error, Exception):  # ptars panics on a length near 2^64
             raise
         raise Rejected(f"not a valid {SERVICES[signal].request.DESCRIPTOR.name}: a length is out of range") from None
 

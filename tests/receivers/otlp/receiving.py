@@ -38,7 +38,7 @@ class KeepingIntake:
     answer: Outcome | Exception | None = None
     """What to say instead of taking everything."""
 
-    async def submit(self, payload: bytes, transport: str, sender: Sender) -> Outcome:
+    async def submit(self, payload: bytes, transport: str, sender: Sender, weight: int = 0) -> Outcome:
         if isinstance(self.answer, Exception):
             raise self.answer
         records = codec.decode(self.signal, [payload]).records

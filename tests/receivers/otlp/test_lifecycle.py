@@ -92,7 +92,7 @@ class SlowIntake(KeepingIntake):
         super().__init__(signal)
         self.arrived, self.go_on = asyncio.Event(), asyncio.Event()
 
-    async def submit(self, payload: bytes, transport: str, sender: Sender) -> Outcome:
+    async def submit(self, payload: bytes, transport: str, sender: Sender, weight: int = 0) -> Outcome:
         self.arrived.set()
         await self.go_on.wait()
         return await super().submit(payload, transport, sender)

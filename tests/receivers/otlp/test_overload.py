@@ -83,9 +83,9 @@ class Watched(KeepingIntake):
         super().__init__(Signal.TRACES)
         self.host, self.in_flight_bytes = host, 0
 
-    async def submit(self, payload: bytes, transport: str, sender: Sender) -> Outcome:
+    async def submit(self, payload: bytes, transport: str, sender: Sender, weight: int = 0) -> Outcome:
         self.in_flight_bytes = self.host.admission.in_flight_bytes
-        return await super().submit(payload, transport, sender)
+        return await super().submit(payload, transport, sender, weight)
 
 
 @pytest.mark.parametrize("signal", Signal)

@@ -47,8 +47,9 @@ class Reception:
         self.check_served(signal)
         try:
             held.cover(len(payload))
-            held.cover(await self._weigh(signal, payload))
-            outcome = await self._intakes[signal].submit(payload, self._transport, sender)
+            weight = await self._weigh(signal, payload)
+            held.cover(weight)
+            outcome = await self._intakes[signal].submit(payload, self._transport, sender, weight)
         except Busy as error:
             await self._count_refused(signal, payload)
             raise answers.busy(error) from None
