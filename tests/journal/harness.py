@@ -187,7 +187,7 @@ class Opened:
         journal._dirty.set()
         while journal._tidying is before or journal._tidying is None or not journal._tidying.done():
             await asyncio.sleep(0.0005)
-        return not journal._untidy
+        return journal._tidying.exception() is None and not journal._untidy
 
     def value(self, name: str) -> float:
         """What a counter or a gauge of the journal says."""
