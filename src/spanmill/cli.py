@@ -202,6 +202,26 @@ def generate(
     print(f"{send(options)} traces were sent to {options.target}")
 
 
+@app.command("rebuild-duckdb")
+def rebuild_duckdb(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="The database file to make anew.")],
+    source: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="DIRECTORY", help="What a parquet exporter writes. Not given: FILE.d."),
+    ] = None,
+) -> None:
+    """Make a DuckDB file anew from the Parquet files that hold its rows.
+
+    Without --from: the file of a duckdb exporter, when it is lost, damaged, or was moved with its FILE.d. While a
+    collector has it this is refused: the collector makes a file that was deleted anew by itself.
+    With --from: a file that shows the rows that are there now. A collector may go on writing; what comes later is not
+    in it, and once small files were put together and deleted, queries fail until the file is made anew.
+    """
+    from spanmill.exporters.duckdb.command import run_rebuild
+
+    raise typer.Exit(run_rebuild(path, source))
+
+
 @app.command()
 def replay(
     sources: replay_options.Sources,

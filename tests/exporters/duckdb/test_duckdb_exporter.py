@@ -12,7 +12,6 @@ from spanmill.component import Position, Settings
 from spanmill.disk import Disk
 from spanmill.errors import Busy, StartError
 from spanmill.exporters.duckdb.config import DuckdbExporterConfig
-from spanmill.exporters.duckdb.database import rebuild_catalogue
 from spanmill.exporters.duckdb.exporter import DuckdbExporter
 from spanmill.names import ComponentId, Kind
 from spanmill.schema import TABLES
@@ -182,16 +181,6 @@ async def test_a_second_exporter_on_the_database_is_refused(tmp_path: Path) -> N
                 pass
 
 
-async def test_a_database_that_was_moved_works_again_once_its_catalogue_is_rebuilt(tmp_path: Path) -> None:
-    async with running(tmp_path / "a" / "x.duckdb") as exporter:
-        await exporter.export(spans(5), Position("j", 0, 0))
-        await exporter.tend()
-        await exporter.export(spans(5), Position("j", 1, 1))
-    moved = (tmp_path / "a").rename(tmp_path / "b's") / "x.duckdb"
-    rebuild_catalogue(moved)
-    assert count(moved) == 10
-
-
 async def test_a_deleted_catalogue_is_back_after_a_restart(tmp_path: Path) -> None:
     path = tmp_path / "x.duckdb"
     async with running(path) as exporter:
@@ -199,6 +188,58 @@ async def test_a_deleted_catalogue_is_back_after_a_restart(tmp_path: Path) -> No
     Path.unlink(path)
     async with running(path):
         assert count(path) == 5
+
+
+@pytest.mark.parametrize("content", [b"", b"hello" * 1000, None], ids=["empty", "garbage", "cut short"])
+async def test_a_damaged_catalogue_is_replaced_at_the_start(content: bytes | None, tmp_path: Path) -> None:
+    path = tmp_path / "x.duckdb"
+    async with running(path) as exporter:
+        await exporter.export(spans(5), Position("j", 0, 0))
+    path.write_bytes(path.read_bytes()[:5_000] if content is None else content)
+    async with running(path):
+        assert count(path) == 5
+
+
+@pytest.mark.parametrize("kept_bytes", [None, 0, 5_000], ids=["deleted", "emptied", "cut short"])
+async def test_a_catalogue_that_goes_while_it_is_in_use_is_back_at_the_next_upkeep(
+    kept_bytes: int | None, tmp_path: Path
+) -> None:
+    path, clock = tmp_path / "x.duckdb", ManualClock()
+    async with running(path, clock, compaction=None) as exporter:
+        await exporter.export(spans(5), Position("j", 0, 0))
+        if kept_bytes is None:
+            path.unlink()
+        else:
+            path.write_bytes(path.read_bytes()[:kept_bytes])
+        await exporter.tend()
+        assert count(path) == 5
+
+
+async def test_a_full_disk_at_the_start_leaves_the_old_catalogue_and_makes_the_new_one_later(tmp_path: Path) -> None:
+    path = tmp_path / "x.duckdb"
+    async with running(path) as exporter:
+        await exporter.export(spans(5), Position("j", 0, 0))
+    for there in (True, False):
+        if not there:
+            path.unlink()
+        disk = BrokenDisk()
+        disk.arm()
+        exporter = build(path, disk=disk)
+        await exporter.start(NO_HOST)
+        await exporter.stop()
+        first = disk.steps.index(next(step for step in disk.steps if "x.duckdb.tmp" in step))
+        if not there:
+            path.unlink()
+        disk = BrokenDisk(fail_at=first, last=10_000)
+        disk.arm()
+        exporter = build(path, disk=disk)
+        await exporter.start(NO_HOST)
+        assert path.exists() == there
+        assert not there or count(path) == 5
+        disk.fail_at = None
+        await exporter.tend()
+        assert count(path) == 5
+        await exporter.stop()
 
 
 async def test_the_whole_database_can_be_copied_into_a_file_of_its_own(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import duckdb
 
@@ -54,6 +54,33 @@ class View:
         return " UNION ALL ".join(f"SELECT {columns} FROM {part}" for part in parts)  # noqa: S608 - all is quoted
 
 
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A view of exactly these files, which stay as they are."""
+
+    table: Table
+    files: Sequence[Path]
+
+    def sql(self) -> str:
+        """The view's query. Columns that a file lacks, as those of earlier versions do, are null."""
+        nothing = ", ".join(f"NULL::{kind} AS {quoted_name(name)}" for name, kind in _sql_types(self.table))
+        sql = f"SELECT {nothing} WHERE false"
+        if self.files:
+            rows = f"{read_files(self.files)[:-1]}, union_by_name = true)"
+            columns = ", ".join(quoted_name(name) for name in self.table.schema.names)
+            sql = f"SELECT {columns} FROM ({sql} UNION ALL BY NAME FROM {rows})"  # noqa: S608 - all is quoted
+        return sql
+
+
+class Viewed(Protocol):
+    """What a catalogue's view is made of."""
+
+    @property
+    def table(self) -> Table: ...
+
+    def sql(self) -> str: ...
+
+
 def read_files(paths: Iterable[Path], empty: Path | None = None) -> str:
     """A table function call over exactly these files; with `empty`, a file of the present schema, also older ones."""
     if empty is not None:
@@ -62,7 +89,7 @@ def read_files(paths: Iterable[Path], empty: Path | None = None) -> str:
     return f"read_parquet([{', '.join(quoted(path) for path in paths)}], hive_partitioning = false{by_name})"
 
 
-def publish(disk: Disk, path: Path, views: Iterable[View]) -> None:
+def publish(disk: Disk, path: Path, views: Iterable[Viewed]) -> None:
     """Put a new catalogue in the place of the one at `path`. Raises `OSError`: then the old one is still there."""
     unfinished = temporary(path)
     disk.unlink(unfinished)
@@ -78,6 +105,13 @@ def publish(disk: Disk, path: Path, views: Iterable[View]) -> None:
         with suppress(OSError):
             unfinished.unlink(missing_ok=True)
     disk.sync_directory(path.parent)
+
+
+def _sql_types(table: Table) -> list[tuple[str, str]]:
+    """DuckDB's type of each column."""
+    with duckdb.connect() as connection:
+        relation = connection.from_arrow(table.schema.empty_table())
+        return list(zip(relation.columns, map(str, relation.types), strict=True))
 
 
 def foreign_tables(path: Path) -> list[str]:
@@ -101,7 +135,7 @@ def quoted_name(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _build(path: Path, views: Iterable[View]) -> None:
+def _build(path: Path, views: Iterable[Viewed]) -> None:
     config: dict[str, Any] = {"threads": 1, "autoload_known_extensions": False, "autoinstall_known_extensions": False}
     with duckdb.connect(config=config) as connection:
         connection.execute(f"ATTACH {quoted(path)} AS catalogue (STORAGE_VERSION {quoted(_STORAGE_VERSION)})")

@@ -5,15 +5,12 @@ x.duckdb.d/<table>/     tail/, guard/ and settled/ of each table
 """
 
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
-from spanmill.config.storage import Compaction
 from spanmill.disk import Disk
 from spanmill.exporters.duckdb.catalogue import View, publish
 from spanmill.exporters.duckdb.live_table import LiveTable
-from spanmill.lock import DirectoryLock
 from spanmill.schema import TABLES
 from spanmill.signal import Signal
 from spanmill.storage.parquet_file import SCHEMA_VERSION, FileOptions
@@ -35,6 +32,7 @@ class Database:
         self._policy, self._clock, self._disk = policy, clock, disk
         self._published: dict[Signal, int] = {}
         """The commit of each settled store that the catalogue shows."""
+        self._published_bytes = 0
         self._due: list[tuple[float, Signal, int]] = []
         """When which table's tail may be deleted, up to which file."""
 
@@ -42,7 +40,7 @@ class Database:
         """Make the catalogue show what is settled now. Raises `OSError`; then the old one stays, and stays right."""
         numbers = self._numbers()
         publish(self._disk, self.path, [view_of(table) for table in self.tables.values()])
-        self._published = numbers
+        self._published, self._published_bytes = numbers, self.path.stat().st_size
         due = self._clock() + self._policy.compaction.grace
         for signal, table in self.tables.items():
             number = table.settled_up_to
@@ -52,7 +50,7 @@ class Database:
 
     def tend(self, stop: threading.Event) -> UpkeepReport:
         """One pass; blocks. Raises `OSError`, `Interrupted`; what is done by then stays done."""
-        self._publish_if_changed()  # nothing that an unpublished change took away may be deleted
+        self._publish_if_due()  # nothing that an unpublished change took away may be deleted
         report = UpkeepReport(deleted=self._delete_due())
         compaction = self._policy.compaction
         for table in self.tables.values():
@@ -62,12 +60,19 @@ class Database:
                 )
                 report += UpkeepReport(merged=moved)
             report += self._policy.tend(table.settled, self._clock(), stop)
-        self._publish_if_changed()
+        self._publish_if_due()
         return report
 
-    def _publish_if_changed(self) -> None:
-        if self._published != self._numbers():
+    def _publish_if_due(self) -> None:
+        """When the tables have changed, or somebody has deleted the file or cut it short."""
+        if self._published != self._numbers() or not self._is_there():
             self.publish()
+
+    def _is_there(self) -> bool:
+        try:
+            return self.path.stat().st_size >= self._published_bytes
+        except FileNotFoundError:
+            return False
 
     def _numbers(self) -> dict[Signal, int]:
         return {signal: table.settled.state.number for signal, table in self.tables.items()}
@@ -97,19 +102,3 @@ def view_of(table: LiveTable) -> View:
         any(file.schema != SCHEMA_VERSION for file in state.files.values()),
         tail.path(0),
     )
-
-
-def rebuild_catalogue(path: Path) -> None:
-    """Write the catalogue anew from its data directory, for example after both were moved to another place.
-
-    No collector may have the database. Raises `DirectoryInUse`, `CorruptLog`, `OSError`.
-    """
-    database = Database(path.absolute(), FileOptions(), Policy(Compaction()), time.time, Disk())
-    lock = DirectoryLock(database.directory)
-    lock.acquire()
-    try:
-        for table in database.tables.values():
-            table.open()
-        database.publish()
-    finally:
-        lock.release()

@@ -1,6 +1,8 @@
 """Batches to a database that other processes query meanwhile, each row exactly once."""
 
 import asyncio
+import errno
+import os
 from pathlib import Path
 
 import duckdb
@@ -27,7 +29,7 @@ class DuckdbExporter(StoreExporter):
         self, config: DuckdbExporterConfig, settings: Settings, *, disk: Disk | None = None, clock: Clock | None = None
     ) -> None:
         options = FileOptions()
-        self._name = f"{settings.kind.singular} {settings.id}"
+        self._name, self._log = f"{settings.kind.singular} {settings.id}", settings.log
         clock, disk = clock or SystemClock(), disk or Disk()
         self._database = Database(
             Path(config.path).absolute(), options, Policy(config.compaction, config.retention), clock.now, disk
@@ -44,10 +46,14 @@ class DuckdbExporter(StoreExporter):
         await super().start(host)
 
     async def opened(self) -> None:
+        path = self._database.path
         try:
             await asyncio.to_thread(self._database.publish)
         except OSError as error:
-            raise StartError(self._name, f"{self._database.path}: {error.strerror or error}") from error
+            if not _is_full(error):
+                raise StartError(self._name, f"{path}: {error.strerror or error}") from error
+            # The catalogue that is there stays right, and one that is not will be written once there is room.
+            self._log.warning("the disk is full: the catalogue is written later", path=str(path), reason=str(error))
 
     def _refuse_foreign_file(self) -> None:
         path, ours = self._database.path, self._database.directory.is_dir()
@@ -60,3 +66,8 @@ class DuckdbExporter(StoreExporter):
         if tables or (path.exists() and not ours):
             held = f"holds tables of its own ({', '.join(tables[:5])})" if tables else "was not made by Spanmill"
             raise StartError(self._name, f"{path} {held} and would be replaced; give the exporter another `path`")
+
+
+def _is_full(error: OSError) -> bool:
+    """DuckDB's own errors carry no number."""
+    return error.errno in {errno.ENOSPC, errno.EDQUOT} or os.strerror(errno.ENOSPC) in str(error)
