@@ -2,9 +2,10 @@
 
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from spanmill.disk import Disk, is_temporary
@@ -56,21 +57,24 @@ def recover(disk: Disk, directory: Path, dedup_window: float, opened: float) -> 
                 disk.unlink(directory / name)
     cursors = _read_cursors(disk, directory, damage)
     identity = _identity(cursors, headers, damage)
-    scans = _Scans(disk, directory, bytes.fromhex(identity), damage).take(headers)
-    segments, requests = [], read_memos(disk, directory, dedup_window)
+    segments, requests = [], []
     now = time.time_ns()
-    for path, found in scans.items():
-        segment = Segment(path, int(path.stem), bytes.fromhex(identity))
+    for path, found in _Scans(disk, directory, bytes.fromhex(identity), damage).newest_first(headers):
+        segment, known = Segment(path, int(path.stem), bytes.fromhex(identity)), []
         for offset, head in found.found:
             age = max(0, now - head.time) / 1e9
             segment.add(head, offset, opened - age)
-            requests.append((age, head.requests))
+            if age < dedup_window:
+                known.append((age, head.requests))
         segments.append(segment)
+        requests.append(known)
+    segments.reverse()
+    requests.append(read_memos(disk, directory, dedup_window))
     last = segments[-1].last if segments else 0
     if cursors is not None:
         last = max([last, *cursors.done.values()])
     _count_lost(cursors, segments, damage)
-    return Recovered(identity, cursors, segments, requests, last, damage)
+    return Recovered(identity, cursors, segments, list(chain.from_iterable(reversed(requests))), last, damage)
 
 
 def _header(path: Path) -> SegmentHeader | None:
@@ -116,20 +120,18 @@ class _Scans:
         self._next: int | None = None
         """The first sequence of the segment behind; None at the newest one."""
 
-    def take(self, headers: dict[Path, SegmentHeader | None]) -> dict[Path, Scan]:
-        """What is in the segments that hold records, the oldest first; the others are out of the way.
+    def newest_first(self, headers: dict[Path, SegmentHeader | None]) -> Iterator[tuple[Path, Scan]]:
+        """What is in the segments that hold records, one at a time; the others are out of the way.
 
         The newest is checked byte for byte: what was being written is at its end. So is one that was damaged before, so
         that it gives the same records every time.
         """
-        scans = {}
         for path in reversed(headers):
             found = self._scan(path)
-            if found is not None:
-                scans[path] = found
             if found is not None or headers[path] is not None:
                 self._next = int(path.stem)
-        return dict(reversed(scans.items()))
+            if found is not None:
+                yield path, found
 
     def _scan(self, path: Path) -> Scan | None:
         verify = self._next is None or path.stem in self._damaged_before
