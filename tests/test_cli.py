@@ -29,7 +29,18 @@ def config(tmp_path: Path) -> str:
 def test_without_arguments_it_explains_itself() -> None:
     result = spanmill()
     assert result.returncode == ExitCode.OK
-    for word in ("run", "validate", "components", "print-config", "query", "generate", "4317", "Exit codes"):
+    for word in (
+        "run",
+        "validate",
+        "components",
+        "print-config",
+        "query",
+        "replay",
+        "rebuild-duckdb",
+        "generate",
+        "4317",
+        "Exit codes",
+    ):
         assert word in result.stdout
 
 
