@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -186,6 +187,20 @@ async def test_a_damaged_record_of_a_journal_is_left_out(tmp_path: Path, replay:
     assert received_ids(peer.received) == [1, 2]
     assert done.code == ExitCode.UNDELIVERED
     assert done.err.startswith(f"{source / 'traces'} record 3: cannot be read")
+
+
+async def test_rows_whose_remainder_is_damaged_are_named_and_the_others_are_sent(
+    tmp_path: Path, replay: Replays
+) -> None:
+    store = parquet_store(tmp_path, spans(1, 1), spans(1, 2))
+    file = min(store.rglob("part-*.parquet"))
+    rows = pq.ParquetFile(file).read()
+    damaged = pa.array([{"types": None, "rest": b"\xff" * 20}], rows.schema.field("otlp").type)
+    pq.write_table(rows.set_column(rows.schema.get_field_index("otlp"), rows.schema.field("otlp"), damaged), file)
+    async with grpc_peer() as peer:
+        done = await replay(store, target=Target(peer.endpoint))
+    assert (done.code, received_ids(peer.received)) == (ExitCode.UNDELIVERED, [2])
+    assert done.err.startswith(f"{file} row group 0: cannot be read: its column otlp is damaged: ")
 
 
 WRONG: dict[str, tuple[Callable[[Path], object], str]] = {

@@ -3,6 +3,7 @@
 import io
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -18,6 +19,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from spanmill.batch import Batch
 from spanmill.otlp.codec import encode
+from spanmill.otlp.letters import values_of
 from spanmill.otlp.messages import SERVICES
 from spanmill.schema import TABLES
 from spanmill.signal import Signal
@@ -256,6 +258,14 @@ def test_rows_that_somebody_changed_since_are_read_as_far_as_they_make_sense() -
     changed = rows.set_column(rows.schema.get_field_index("attributes"), rows.schema.field("attributes"), fewer)
     [(_, _, span)] = items(back(Signal.TRACES, changed))
     assert [entry.value.bool_value for entry in span.attributes] == [True]
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "[1", "{}x", "true", "", '["\\ud800"]', "[" + "9" * 30 + "]"])
+def test_a_text_that_cannot_be_of_its_type_is_a_text(text: str) -> None:
+    for letter in "bidyam":
+        if (letter, text) not in {("b", "true"), ("y", "true"), ("y", "")}:  # these can
+            [value] = values_of(pa.array([text]), np.array([ord(letter)], np.uint8)).to_pylist()
+            assert value["string_value"] == text
 
 
 def test_columns_that_a_processor_added_are_records_columns_again() -> None:

@@ -127,7 +127,7 @@ def _structs(length: int, nothing: np.ndarray | None, **given: pa.Array) -> pa.S
 def _read(texts: pa.StringArray, read: Callable[[pa.StringArray], pa.StructArray]) -> pa.StructArray:
     try:
         return read(texts)
-    except (pa.ArrowInvalid, ValueError):
+    except (ValueError, RecursionError):  # Arrow's own error for this is a ValueError
         if len(texts) == 1:
             return _structs(1, None, string_value=texts)
         middle = len(texts) // 2

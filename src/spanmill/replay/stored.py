@@ -87,7 +87,10 @@ def _load(file: StoredFile, group: int, selection: Selection) -> Batch:
             rows = parquet.read_row_group(group, use_threads=False).filter(kept)
         else:
             rows = table.stored_schema.empty_table()
-    return Batch(file.signal, table.records(rows))
+    try:
+        return Batch(file.signal, table.records(rows))
+    except ValueError as error:
+        raise ReplayError(f"its column otlp is damaged: {error}") from None
 
 
 def _selected(rows: pa.Table, selection: Selection) -> pa.ChunkedArray | None:
