@@ -101,6 +101,13 @@ def test_an_attribute_is_found_in_the_rows_that_have_it(rows: list[list[str]], o
     assert found == ["bb" if "b" in row else None for row in rows[offset:]]
 
 
+def test_long_columns_are_rendered_piece_by_piece_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = [AnyValue(int_value=number) if number % 3 else AnyValue(bool_value=True) for number in range(20)]
+    whole = values_to_text(column(values)).to_pylist()
+    monkeypatch.setattr("spanmill.otlp.anyvalue._ROWS_AT_ONCE", 3)
+    assert values_to_text(column(values)).to_pylist() == whole == [json.dumps(plain(value)) for value in values]
+
+
 def test_a_slice_of_a_column_gives_the_rows_of_the_slice() -> None:
     lists = attribute_lists([[KeyValue(key="k", value=AnyValue(int_value=n))] for n in range(5)])
     assert attributes_to_map(lists.slice(2, 2)).to_pylist() == [[("k", "2")], [("k", "3")]]

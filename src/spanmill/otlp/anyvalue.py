@@ -19,6 +19,8 @@ TEXT_MAP = pa.map_(pa.string(), pa.string())
 
 _NEEDS_ESCAPE = r'[\x00-\x1f"\\]'
 _INTEGRAL = r"^-?[0-9]+$"
+_ROWS_AT_ONCE = 8192
+"""A row with forty levels takes 6 KB while it is rendered, all of them at once."""
 _MAX_DEPTH = 45
 """Levels of arrays and maps within each other. Protobuf's parsers stop at 100 messages, and a level takes two."""
 
@@ -107,7 +109,9 @@ def _render(values: pa.StructArray, quoted: bool) -> pa.StringArray:
         if not _has(column):
             continue
         rows = np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False))
-        parts.append(render(column.take(pa.array(rows, pa.int64())), quoted))
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            some = pa.array(rows[start : start + _ROWS_AT_ONCE], pa.int64())
+            parts.append(render(column.take(some), quoted))
         place[rows] = end + np.arange(len(rows))
         end += len(rows)
     return pa.concat_arrays(parts).take(pa.array(place, pa.int64())) if len(parts) > 1 else strings
