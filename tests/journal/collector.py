@@ -45,8 +45,8 @@ class Collector:
         ]
         self._deliveries = [
             Delivery(
-                TRACES, self.it.journal, ExporterNode(ComponentId(type(exporter).__name__), exporter, QUICK), _PREFERENCE,
-                metrics=self.it.metrics, log=self.it.log, fatal=self.faults.append,
+                TRACES, self.it.journal, ExporterNode(ComponentId(type(exporter).__name__), exporter, QUICK),
+                _PREFERENCE, metrics=self.it.metrics, log=self.it.log, fatal=self.faults.append,
             )
             for exporter in self._exporters
         ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import io
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -75,7 +76,8 @@ class FaultyDisk(BrokenDisk):
         if self.crash:
             if number == self.fail_at and self.crash in {"after", "in"}:
                 done = work() if self.crash == "after" else half()
-                _close(done)
+                if name.startswith(("allocate", "create")):  # what a process had open is closed when it dies
+                    _close(done)
             self.crashed.set()
             self.on_crash()
             raise Crash(name)
@@ -121,10 +123,9 @@ class FaultyDisk(BrokenDisk):
 
 
 def _close(opened: object) -> None:
-    """What a process had open is closed when it dies."""
     if isinstance(opened, int):
         os.close(opened)
-    elif opened is not None and hasattr(opened, "close"):
+    elif isinstance(opened, io.IOBase):
         opened.close()
 
 
@@ -205,22 +206,31 @@ class Opened:
         return [entry["what"] for entry in self.log.entries if "what" in entry]
 
     async def abandon(self) -> None:
-        """As if the process had died: nothing is written any more, and nothing is left open."""
-        journal = self.journal
-        if journal._keeper is not None:
-            journal._keeper.cancel()
-        for task in (journal._keeper, journal._tidying):
-            if task is not None:  # what a thread has begun ends by itself
-                with suppress(BaseException):
-                    await task
-        committer = journal._committer
-        if committer is not None:
+        """See `die`."""
+        await die(self.journal)
+
+
+async def die(journal: DiskJournal) -> None:
+    """As if its process had died: nothing is put in order any more, and nothing is left open."""
+    if journal._keeper is not None:
+        journal._keeper.cancel()
+    for task in (journal._keeper, journal._tidying):
+        if task is not None:  # what a thread has begun ends by itself
+            with suppress(BaseException):
+                await task
+    committer = journal._committer
+    if committer is not None:
+
+        def let_go() -> None:
             active, committer._active = committer._active, None
             if active is not None:
                 os.close(active.descriptor)
-            await asyncio.to_thread(committer.close)
-        journal._cursor_file.close()
-        journal._keeper = None
+
+        committer._seal = let_go  # type: ignore[method-assign]
+        await asyncio.to_thread(committer.close)
+        let_go()
+    journal._cursor_file.close()
+    journal._keeper = None
 
 
 def contents(directory: Path) -> dict[str, bytes]:
