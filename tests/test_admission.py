@@ -1,13 +1,14 @@
 """Bytes in flight: bounded, shared fairly between senders, and all accounted for in the end."""
 
 from contextlib import ExitStack
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from spanmill.admission import LATELY_SECONDS, Admission, Held
+from spanmill.admission import LATELY_SECONDS, Admission, Held, JournalRoom
 from spanmill.errors import Busy
 
 BOUND = 1000
@@ -190,6 +191,28 @@ def test_the_least_of_all_bounds_counts() -> None:
         assert not taken(second, 101)
         memory.room = 300
         assert taken(second, 101)
+
+
+@dataclass
+class FillingJournal:
+    held_bytes: int
+    max_bytes: int = BOUND
+
+
+def test_a_journal_that_fills_up_turns_away_who_fills_it() -> None:
+    admission, journal = Admission(10 * BOUND), FillingJournal(held_bytes=BOUND // 2)
+    admission.rooms = [JournalRoom(journal)]
+    send(admission, "much", 2 * BOUND)
+    send(admission, "much", 1)
+    send(admission, "little", 10)
+    journal.held_bytes = 900
+    with pytest.raises(Busy, match="the journal holds 900 bytes, of 1000 allowed, and this sender sent 2001 lately"):
+        send(admission, "much", 1)
+    send(admission, "little", 10)
+    journal.held_bytes = 1100
+    with pytest.raises(Busy):
+        send(admission, "little", 10)
+    send(admission, "new", 10)
 
 
 class Traffic(RuleBasedStateMachine):

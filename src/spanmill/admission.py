@@ -8,6 +8,7 @@ What is behind admission (memory, journals) is filled by what was let in lately.
 by that: a sender may have sent lately as much as there is room for, and who sends little does not notice.
 """
 
+import math
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -29,6 +30,30 @@ class Room(Protocol):
     def room_bytes(self, lately: float) -> float:
         """The bytes that may be in flight as far as this goes. Raises `Busy` when there is no room for a sender that
         sent so many bytes lately."""
+
+
+class Filling(Protocol):
+    """What a journal says of itself."""
+
+    @property
+    def held_bytes(self) -> int: ...
+    @property
+    def max_bytes(self) -> int: ...
+
+
+class JournalRoom:
+    """The room in a journal. When that is more than half full, a sender may have sent lately as much as is left: one
+    that floods does not get every byte that an exporter sets free. Implements `Room`.
+    """
+
+    def __init__(self, journal: Filling) -> None:
+        self._journal = journal
+
+    def room_bytes(self, lately: float) -> float:
+        held, most = self._journal.held_bytes, self._journal.max_bytes
+        if 2 * held > most and lately > max(0, most - held):
+            raise Busy(f"the journal holds {held} bytes, of {most} allowed, and this sender sent {lately:.0f} lately")
+        return math.inf
 
 
 class Admission:

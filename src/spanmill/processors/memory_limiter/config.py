@@ -20,13 +20,15 @@ _GO_ONLY = (
 class MemoryLimiterProcessorConfig(Model):
     """Refuses data, so that senders try again later, while the process uses more memory than it should.
 
-    Above the limit less the spike limit new data is refused; senders keep it.
+    Above the limit less the spike limit new data of those is refused who sent much lately, above the limit that of
+    everybody; senders keep it. Receivers ask before they read a request.
     """
 
     also_accepted: ClassVar = dict.fromkeys(_GO_ONLY, "ignored: it tunes the garbage collector of Go")
 
     check_interval: Duration = 1.0
-    """How often memory is looked at. The Collector insists on it; Spanmill warns and takes 1s."""
+    """How often memory is looked at without a request; with requests that is ten times a second. The Collector insists
+    on it; Spanmill warns and takes 1s."""
     limit_mib: Whole = 0
     """Most memory of the process, in MiB. It or `limit_percentage` must be given; this one wins."""
     limit_percentage: Percentage = 0
