@@ -87,4 +87,6 @@ async def run_whole(work: Callable[[], _T]) -> _T:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
         await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # nobody waits for it any more, and asyncio would complain of that
         raise
