@@ -93,7 +93,7 @@ class Life:
         finally:
             if not disk.crashed.is_set():
                 await it.journal.stop()
-        if not it.journal._untidy:
+        if not disk.crashed.is_set() and not it.journal._untidy:
             self.settled = {name: len(taken) for name, taken in self.committed.items()}
 
     async def _live(self, it: Opened, patiently: bool) -> None:
