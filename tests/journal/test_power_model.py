@@ -189,12 +189,12 @@ def _examples(quick: int) -> settings:
 
 
 def test_a_power_cut_at_any_moment_loses_nothing_that_was_acknowledged() -> None:
-    run_state_machine_as_test(PowerCuts, settings=_examples(60))
+    run_state_machine_as_test(PowerCuts, settings=_examples(45))
 
 
 def test_the_model_shows_a_loss_when_nothing_is_synced() -> None:
     with pytest.raises(AssertionError, match="acknowledged and lost"):
-        run_state_machine_as_test(PowerCutsWithoutSync, settings=_examples(60))
+        run_state_machine_as_test(PowerCutsWithoutSync, settings=_examples(45))
 
 
 @pytest.mark.torture
