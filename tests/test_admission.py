@@ -193,6 +193,16 @@ def test_the_least_of_all_bounds_counts() -> None:
         assert taken(second, 101)
 
 
+def test_a_sender_that_is_alone_may_fill_what_is_shared() -> None:
+    admission = Admission(10 * BOUND)
+    admission.shared = [JournalRoom(FillingJournal(held_bytes=900))]
+    send(admission, "alone", 2 * BOUND)
+    send(admission, "alone", 1)
+    send(admission, "another", 1)
+    with pytest.raises(Busy):
+        send(admission, "alone", 1)
+
+
 @dataclass
 class FillingJournal:
     held_bytes: int
@@ -201,7 +211,8 @@ class FillingJournal:
 
 def test_a_journal_that_fills_up_turns_away_who_fills_it() -> None:
     admission, journal = Admission(10 * BOUND), FillingJournal(held_bytes=BOUND // 2)
-    admission.rooms = [JournalRoom(journal)]
+    admission.shared = [JournalRoom(journal)]
+    send(admission, "little", 10)
     send(admission, "much", 2 * BOUND)
     send(admission, "much", 1)
     send(admission, "little", 10)

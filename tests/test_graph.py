@@ -14,6 +14,7 @@ from spanmill.component import Status
 from spanmill.config import read_configuration
 from spanmill.errors import StartError
 from spanmill.graph import Graph, Report
+from spanmill.memory_guard import Limits, MemoryGuard
 from spanmill.names import ComponentId
 from spanmill.telemetry.metrics import Metrics
 from spanmill.telemetry.pages import Pages
@@ -281,3 +282,19 @@ service: {{pipelines: {{traces: {{receivers: [otlp], exporters: [parquet]}}}}}}
     graph = Graph(configuration, Metrics(), Pages(), lambda _: None)
     await graph.stop(grace_seconds=1)
     assert (await graph.stop(grace_seconds=1)).held == 0
+
+
+async def test_when_the_container_has_no_memory_left_senders_are_refused_and_it_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spanmill.graph.guard_of_group", lambda _, log: MemoryGuard(Limits(soft=1, hard=1), log))
+    yaml = f"""
+receivers:
+{receivers("otlp")}
+exporters: {{parquet: {{directory: {tmp_path}}}}}
+service: {{pipelines: {{traces: {{receivers: [otlp], exporters: [parquet]}}}}}}
+"""
+    async with running(yaml) as it:
+        assert await it.send(1) == 503
+        assert not it.status().ready
+        assert "memory" in it.status().reasons[0]

@@ -11,6 +11,7 @@ by that: a sender may have sent lately as much as there is room for, and who sen
 import math
 import time
 from collections.abc import Callable
+from itertools import chain
 from types import TracebackType
 from typing import Final, Protocol, Self
 
@@ -66,6 +67,8 @@ class Admission:
         self.in_flight_bytes = 0
         self.rooms: list[Room] = []
         """Asked before anything is let in. Components put here what they watch, while they run."""
+        self.shared: list[Room] = []
+        """Asked while several senders send: alone, one may fill them."""
         self._senders: dict[str, int] = {}
         self._lately = Lately(clock)
 
@@ -84,9 +87,9 @@ class Admission:
         there is room at all: else a large request would wait until everybody else is silent.
         """
         bound = float(self.max_bytes)
-        if self.rooms:
+        if rooms := [*self.rooms, *(self.shared if self._lately.has_others(sender) else ())]:
             lately = self._lately.sent(sender)
-            bound = min([bound, *(room.room_bytes(lately) for room in self.rooms)])
+            bound = min([bound, *(room.room_bytes(lately) for room in rooms)])
         if self.in_flight_bytes == held:
             return
         free = bound - self.in_flight_bytes - size
@@ -179,6 +182,11 @@ class Lately:
     def sent(self, sender: str) -> float:
         passed = self._turn()
         return self._now.get(sender, 0) + self._before.get(sender, 0) * (1 - passed / LATELY_SECONDS)
+
+    def has_others(self, sender: str) -> bool:
+        """Whether somebody else sent anything."""
+        self._turn()
+        return any(name != sender for name in chain(self._now, self._before))
 
     def _turn(self) -> float:
         """Seconds since the interval began; begins a new one when that one is over."""

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from spanmill.admission import Admission
+from spanmill.admission import Admission, JournalRoom
 from spanmill.component import BatchPreference, Intake, Settings, Status
 from spanmill.config.models import Configuration
 from spanmill.dead_letters import DeadLetters
@@ -25,8 +25,9 @@ from spanmill.intake import SignalIntake
 from spanmill.journal import Journal
 from spanmill.journal.directory import DEAD_LETTERS, JournalDirectory
 from spanmill.journal.memory import MemoryJournal
+from spanmill.memory_guard import guard_of_group
 from spanmill.names import ComponentId, Kind, PipelineId
-from spanmill.pipeline import MeasuredTransform, Pipeline
+from spanmill.pipeline import Gate, MeasuredTransform, Pipeline
 from spanmill.registry import built_type
 from spanmill.signal import Signal
 from spanmill.telemetry.logs import component_log
@@ -34,6 +35,7 @@ from spanmill.telemetry.metrics import Metrics
 from spanmill.telemetry.pages import Pages
 
 _MIB = 1024 * 1024
+_GUARD = ComponentId("memory_guard")
 _FAILING_SECONDS = 60.0
 """An exporter that has not delivered for so long is reported as failing."""
 
@@ -69,6 +71,7 @@ class Graph:
         self._log = component_log("service", "graph")
         limits = configuration.service.intake
         self.admission = Admission(limits.max_in_flight_mib * _MIB)
+        self._memory_guard = guard_of_group(limits.max_memory_percentage, component_log("service", "memory"))
         metrics.gauge("spanmill_intake_in_flight_bytes", lambda: self.admission.in_flight_bytes)
         self._executor = ThreadPoolExecutor(max_workers=2, thread_name_prefix="intake")
         journal = configuration.service.journal
@@ -76,7 +79,7 @@ class Graph:
             JournalDirectory(journal, metrics, component_log("service", "journal")) if journal.enabled else None
         )
         self._states: dict[str, str] = {}
-        self._is_started = False
+        self._is_started = self._is_guarded = False
         self._started: list[tuple[str, Any]] = []
         self.extensions = {
             i: self._build(Kind.EXTENSIONS, i)
@@ -200,6 +203,10 @@ class Graph:
         for pipeline in self.pipelines.values():
             if pipeline.journal is not None:
                 await pipeline.journal.start()
+                self.admission.shared.append(JournalRoom(pipeline.journal))
+        if self._memory_guard is not None:
+            await self._memory_guard.start(ComponentHost(self, self._pages, _GUARD))
+            self._is_guarded = True
         for delivery in self.deliveries:
             await delivery.start()
         for pipeline in self.pipelines.values():
@@ -227,6 +234,9 @@ class Graph:
         """Stop everything within `grace_seconds`; what could not be delivered by then is in the report."""
         deadline = asyncio.get_running_loop().time() + grace_seconds
         await self._stop("receiver", deadline)
+        if self._memory_guard is not None and self._is_guarded:
+            self._is_guarded = False
+            await self._memory_guard.stop()
         await _within(deadline, (intake.drain() for intake in self.intakes.values()))
         await _within(deadline, (delivery.drain() for delivery in self.deliveries))
         grace = max(deadline, asyncio.get_running_loop().time() + 1.0)
@@ -266,6 +276,8 @@ class Graph:
         reasons = [f"{name} is {state}" for name, state in self._states.items() if state != "ok"]
         if not self._is_started and not reasons:
             reasons.append("the daemon is starting")
+        if self._memory_guard is not None:
+            reasons.extend(_refusal(self._memory_guard))
         for pipeline in self.pipelines.values():
             reasons.extend(_refusal(pipeline))
             exporters = {str(d.node.identity) for d in self.deliveries if d.pipeline == pipeline.identity}
@@ -316,9 +328,9 @@ class ComponentHost:
         return self._graph.extensions[component]
 
 
-def _refusal(pipeline: Pipeline) -> Iterator[str]:
+def _refusal(gate: Gate) -> Iterator[str]:
     try:
-        pipeline.check()
+        gate.check()
     except Busy as busy:
         yield f"senders are refused: {busy.reason}"
 
