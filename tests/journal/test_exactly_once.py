@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from spanmill.errors import StartError
+from spanmill.storage import exporter as exporter_module
 from tests.journal.collector import Collector, in_duckdb, in_parquet
 from tests.journal.harness import FaultyDisk, die_with, hurried
 
@@ -26,6 +27,12 @@ ERRORS: dict[str, Failure] = {
     "fault once": lambda at: FaultyDisk(at, error=errno.EIO),
     "full disk for a while": lambda at: FaultyDisk(at, last=at + 20),
 }
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk seldom has room again at once; these do."""
+    monkeypatch.setattr(exporter_module, "_RETRY_AFTER_SECONDS", 0.005)
 
 
 async def live(it: Collector, disk: FaultyDisk) -> None:
