@@ -181,7 +181,11 @@ class SignalIntake:
         if requests[0].held:
             deposits = [(journal, kept) for journal, kept in deposits if not journal.holds(requests[0].digest)]
         digests = [request.digest for request in requests]
-        return _Worked([(journal, journal.pack(kept, digests)) for journal, kept in deposits], outcomes)
+        parts: dict[Journal, list[Batch]] = {}
+        for journal, kept in deposits:  # one record for each journal: all ways to it are taken, or none
+            parts.setdefault(journal, []).append(kept)
+        packed = [(journal, journal.pack(Batch.concat(ways), digests)) for journal, ways in parts.items()]
+        return _Worked(packed, outcomes)
 
     async def _deposit(self, requests: Sequence[_Waiting], worked: _Worked, started: float) -> None:
         """Append to every journal; to none when one of them is full, so that a resent request is not stored twice."""
@@ -191,8 +195,7 @@ class SignalIntake:
             appends = [asyncio.ensure_future(journal.append(packed)) for journal, packed in worked.deposits]
             if appends:
                 await asyncio.wait(appends)
-            for append in appends:
-                append.result()
+            await asyncio.gather(*appends)  # sees every error, and raises the first
         except Busy as busy:
             self._fail(requests, busy)
         except Exception as error:  # noqa: BLE001 - a defect; the senders still get an answer

@@ -42,7 +42,9 @@ def payload(*numbers: int) -> bytes:
 class Collector:
     """An intake in front of two pipelines, each with its journal on a disk of its own."""
 
-    def __init__(self, directory: Path, *, window: float = 600.0, disks: dict[str, FaultyDisk] | None = None) -> None:
+    def __init__(
+        self, directory: Path, *, window: float = 600.0, disks: dict[str, FaultyDisk] | None = None, split: bool = False
+    ) -> None:
         disks = disks or {}
         self.opened = {
             identity: Opened(
@@ -55,10 +57,17 @@ class Collector:
         self.metrics = Metrics()
         self.intake = SignalIntake(
             ComponentId("otlp"), Signal.TRACES,
-            [Pipeline(identity, [], it.journal) for identity, it in self.opened.items()],
+            self._split() if split else [Pipeline(identity, [], it.journal) for identity, it in self.opened.items()],
             max_batch_bytes=1 << 20, dedup=window > 0, executor=self.executor, metrics=self.metrics,
             log=component_log("receiver", "otlp"),
         )  # fmt: skip
+
+    def _split(self) -> list[Pipeline]:
+        """Two pipelines without exporters, connected to one."""
+        ways = [Pipeline(PipelineId(Signal.TRACES, name), [], None) for name in ("left", "right")]
+        for way in ways:
+            way.connected = (Pipeline(TRACES, [], self.opened[TRACES].journal),)
+        return ways
 
     async def __aenter__(self) -> Self:
         for it in self.opened.values():
@@ -170,6 +179,22 @@ async def test_a_crash_between_two_journals_is_completed_by_sending_again_after_
     async with Collector(tmp_path) as again:
         assert (await again.send(1, 2)).rejected == 0
         assert again.stored(TRACES) == again.stored(OTHER) == [1, 2]
+
+
+@pytest.mark.parametrize("crash", ["before", "in", "after"])
+async def test_two_ways_into_one_journal_are_taken_together_or_not_at_all(tmp_path: Path, crash: str) -> None:
+    """Pipelines that split the data and connectors that bring it together again."""
+    disk = FaultyDisk(0, crash=crash)
+    it = Collector(tmp_path, disks={str(TRACES): disk}, split=True)
+    await it.__aenter__()
+    disk.arm()
+    await die_with(disk, it.send(1))
+    for opened in it.opened.values():
+        await opened.abandon()
+    it.executor.shutdown()
+    async with Collector(tmp_path, split=True) as again:
+        await again.send(1)
+        assert again.stored() == [1, 1]
 
 
 @contextmanager

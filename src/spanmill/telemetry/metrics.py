@@ -97,7 +97,7 @@ def _journal_definitions() -> Iterator[MetricDefinition]:
     yield MetricDefinition(
         "spanmill_journal_damaged_records",
         "counter",
-        "Places in a journal whose records cannot be read any more, or are gone: acknowledged data that is lost.",
+        "Records of a journal that cannot be read any more, or are gone: acknowledged data that is lost.",
     )
     yield MetricDefinition(
         "spanmill_journal_torn_bytes",
