@@ -11,6 +11,11 @@ An export is in the tail as soon as its file has its name, so that an open conne
 files of the tail are settled, the next catalogue names the settled file and begins its tail later; the old one goes on
 with the tail's files, which stay for a while. When they go, the guard goes first: the old catalogue then answers with
 an error, never with rows missing. The guard comes last, because DuckDB looks for files in the order of the query.
+
+Whoever opens the file opens it twice: DuckDB reads the headers, closes it, and opens it again for the rest. Another
+catalogue may have taken its name between. So the headers of all catalogues are the same, byte for byte: each is filled
+up with a comment until its last part lies in the last place but one of a block of 256 KiB. Only a catalogue that needs
+one block more than the one before, once in some thousand settled files, has other headers.
 """
 
 from collections.abc import Iterable, Sequence
@@ -26,6 +31,13 @@ from spanmill.schema import Table
 
 _STORAGE_VERSION = "v1.2.0"
 """The oldest DuckDB that shall be able to open a catalogue."""
+
+_PART_BYTES = 4096 - 8
+"""What DuckDB puts of a catalogue into one part of a block; the other 8 bytes say where it goes on."""
+_PARTS = 64
+"""Parts in a block."""
+_FREE_PARTS = 1
+"""Parts that are left over in the last block of every catalogue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +101,7 @@ def read_files(paths: Iterable[Path], empty: Path | None = None) -> str:
     return f"read_parquet([{', '.join(quoted(path) for path in paths)}], hive_partitioning = false{by_name})"
 
 
-def publish(disk: Disk, path: Path, views: Iterable[Viewed]) -> None:
+def publish(disk: Disk, path: Path, views: Sequence[Viewed]) -> None:
     """Put a new catalogue in the place of the one at `path`. Raises `OSError`: then the old one is still there."""
     unfinished = temporary(path)
     disk.unlink(unfinished)
@@ -135,7 +147,16 @@ def quoted_name(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _build(path: Path, views: Iterable[Viewed]) -> None:
+def _build(path: Path, views: Sequence[Viewed]) -> None:
+    """Write the catalogue, and again with what it takes to fill it up."""
+    filling = _PART_BYTES
+    while (lacking := _write(path, views, filling)) != 0:
+        filling += lacking * _PART_BYTES
+        path.unlink()
+
+
+def _write(path: Path, views: Iterable[Viewed], filling: int) -> int:
+    """Write a catalogue with so many bytes of filling. Gives the number of parts to add until it is full."""
     config: dict[str, Any] = {"threads": 1, "autoload_known_extensions": False, "autoinstall_known_extensions": False}
     with duckdb.connect(config=config) as connection:
         connection.execute(f"ATTACH {quoted(path)} AS catalogue (STORAGE_VERSION {quoted(_STORAGE_VERSION)})")
@@ -145,5 +166,10 @@ def _build(path: Path, views: Iterable[Viewed]) -> None:
             connection.execute(f"CREATE VIEW {name} AS {view.sql()}")
             for column in view.table.columns:
                 connection.execute(f"COMMENT ON COLUMN {name}.{quoted_name(column.name)} IS {quoted(column.doc)}")
+        connection.execute("CREATE MACRO catalogue.main.spanmill_filling() AS NULL")
+        connection.execute(f"COMMENT ON MACRO catalogue.main.spanmill_filling IS {quoted('.' * filling)}")
         connection.execute("COMMIT")
+        connection.execute("CHECKPOINT catalogue")
+        free = connection.execute("SELECT sum(free_blocks) FROM pragma_metadata_info('catalogue')").fetchall()[0][0]
         connection.execute("DETACH catalogue")
+    return (int(free) - _FREE_PARTS) % _PARTS
