@@ -149,14 +149,17 @@ def quoted_name(name: str) -> str:
 
 def _build(path: Path, views: Sequence[Viewed]) -> None:
     """Write the catalogue, and again with what it takes to fill it up."""
-    filling = _PART_BYTES
+    filling = 2 * _PART_BYTES
     while (lacking := _write(path, views, filling)) != 0:
         filling += lacking * _PART_BYTES
         path.unlink()
 
 
 def _write(path: Path, views: Iterable[Viewed], filling: int) -> int:
-    """Write a catalogue with so many bytes of filling. Gives the number of parts to add until it is full."""
+    """Write a catalogue with so many bytes of filling. Gives the number of parts to add until it is full.
+
+    It is -1 if the filling's own length, whose size varies, was the byte too many.
+    """
     config: dict[str, Any] = {"threads": 1, "autoload_known_extensions": False, "autoinstall_known_extensions": False}
     with duckdb.connect(config=config) as connection:
         connection.execute(f"ATTACH {quoted(path)} AS catalogue (STORAGE_VERSION {quoted(_STORAGE_VERSION)})")
@@ -172,4 +175,4 @@ def _write(path: Path, views: Iterable[Viewed], filling: int) -> int:
         connection.execute("CHECKPOINT catalogue")
         free = connection.execute("SELECT sum(free_blocks) FROM pragma_metadata_info('catalogue')").fetchall()[0][0]
         connection.execute("DETACH catalogue")
-    return (int(free) - _FREE_PARTS) % _PARTS
+    return (int(free) - _FREE_PARTS + 1) % _PARTS - 1
