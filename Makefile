@@ -20,8 +20,8 @@ run: install  ## Start the collector on config.example.yaml (another file: CONFI
 demo: install  ## Start a collector, send it LLM traces with OpenTelemetry's SDK, ask it questions
 	@exec $(BIN)/python -m spanmill.generate.demo
 
-test: install-dev  ## Run the tests
-	$(BIN)/python -m pytest
+test: install-dev  ## Run the tests, in two processes
+	$(BIN)/python -m pytest -n 2
 
 check: install-dev  ## Check style, types and that generated documents are current
 	$(BIN)/ruff check

@@ -26,7 +26,9 @@ def test_the_span_table_is_the_one_that_is_promised() -> None:
         request_model response_model input_tokens output_tokens cache_read_tokens cache_write_tokens reasoning_tokens
         total_tokens input_cost_usd output_cost_usd cost_usd time_to_first_token_ms finish_reason streaming input output
         system_instructions session_id user_id tags environment release prompt_name prompt_version feature error_type
-        sample_weight sampled_by""".split()  # noqa: SIM905
+        sample_weight sampled_by dialect is_llm_call response_id service_tier cache_write_1h_tokens audio_input_tokens
+        audio_output_tokens tokens_estimated reported_cost_usd price_source tool_name tool_call_id agent_name documents
+        team language retries""".split()  # noqa: SIM905
     schema = TABLES[Signal.TRACES].schema
     assert schema.names == names
     for name in ("trace_id", "span_id", "parent_span_id", "kind", "status_code", "input", "session_id"):

@@ -15,6 +15,7 @@ from spanmill.schema.columns import (
     timestamp,
 )
 from spanmill.schema.inverse import logs as inverse
+from spanmill.schema.llm import LOG_COLUMNS
 from spanmill.schema.table import Column, Table
 
 
@@ -53,6 +54,7 @@ LOGS = Table(
         Column("body", pa.string(), "The message; a body that is not text as JSON.", of_field("body", values_to_text)),
         *RESOURCE_COLUMNS,
         ATTRIBUTES_COLUMN,
+        *LOG_COLUMNS,
     ),
     time_column="time",
     inverse=inverse.LOGS,

@@ -16,6 +16,7 @@ from spanmill.schema.columns import (
     timestamp,
 )
 from spanmill.schema.inverse import spans as inverse
+from spanmill.schema.llm import LLM_COLUMNS
 from spanmill.schema.table import Column, Table
 
 _EVENT = pa.struct([("time", TIMESTAMP), ("name", pa.string()), ("attributes", TEXT_MAP)])
@@ -71,45 +72,6 @@ def _relist(lists: pa.ListArray, values: pa.Array) -> pa.ListArray:
     offsets = lists.offsets
     return pa.ListArray.from_arrays(pc.subtract(offsets, offsets[0]), values)
 
-
-def _llm(name: str, kind: pa.DataType, doc: str) -> Column:
-    return Column(name, kind, doc)
-
-
-_TEXT, _COUNT, _USD, _NUMBER = pa.string(), pa.int64(), pa.decimal128(18, 9), pa.float64()
-
-LLM_COLUMNS = (
-    _llm("operation", _TEXT, "What the span does: chat, embeddings, execute_tool, invoke_agent, retrieval, ..."),
-    _llm("provider", _TEXT, "Who served the model: openai, anthropic, aws.bedrock, ..."),
-    _llm("request_model", _TEXT, "The model that was asked for."),
-    _llm("response_model", _TEXT, "The model that answered."),
-    _llm("input_tokens", _COUNT, "Tokens of the prompt, cached ones included."),
-    _llm("output_tokens", _COUNT, "Tokens of the answer, reasoning included."),
-    _llm("cache_read_tokens", _COUNT, "Tokens of the prompt that came from the provider's cache."),
-    _llm("cache_write_tokens", _COUNT, "Tokens of the prompt that were written to the provider's cache."),
-    _llm("reasoning_tokens", _COUNT, "Tokens of the answer spent on reasoning."),
-    _llm("total_tokens", _COUNT, "Input and output together."),
-    _llm("input_cost_usd", _USD, "Price of the input, USD."),
-    _llm("output_cost_usd", _USD, "Price of the output, USD."),
-    _llm("cost_usd", _USD, "Price of the call, USD; null when the model has no known price."),
-    _llm("time_to_first_token_ms", _NUMBER, "Milliseconds from the request to the first token."),
-    _llm("finish_reason", _TEXT, "Why the model stopped: stop, length, tool_calls, ..."),
-    _llm("streaming", pa.bool_(), "Whether the answer was streamed."),
-    _llm("input", _TEXT, "The messages sent, as JSON."),
-    _llm("output", _TEXT, "The messages received, as JSON."),
-    _llm("system_instructions", _TEXT, "The system prompt, as JSON."),
-    _llm("session_id", _TEXT, "The conversation or session."),
-    _llm("user_id", _TEXT, "The user on whose behalf the call was made."),
-    _llm("tags", pa.list_(_TEXT), "Free labels."),
-    _llm("environment", _TEXT, "production, staging, ..."),
-    _llm("release", _TEXT, "The application's version."),
-    _llm("prompt_name", _TEXT, "The prompt template's name."),
-    _llm("prompt_version", _TEXT, "The prompt template's version."),
-    _llm("feature", _TEXT, "The product feature that made the call."),
-    _llm("error_type", _TEXT, "What kind of error, for example a class name or a status code."),
-    _llm("sample_weight", _NUMBER, "How many spans this one stands for; null means 1."),
-    _llm("sampled_by", _TEXT, "The sampling policy that kept the trace."),
-)
 
 SPANS = Table(
     "spans",

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from spanmill.schema import Table
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Version of the stored tables; in every file's metadata as `spanmill.schema`, with `spanmill.table` beside it."""
 
 _DISTINCT = frozenset(
