@@ -76,6 +76,13 @@ COMPONENTS: Final[tuple[ComponentType, ...]] = (
     _in_package(Kind.PROCESSORS, "resource", "Resource", "changes attributes of resources"),
     _in_package(Kind.PROCESSORS, "filter", "Filter", "drops rows by SQL conditions"),
     _in_package(
+        Kind.PROCESSORS,
+        "gen_ai_normalizer",
+        "GenAiNormalizer",
+        "fills the columns about LLM calls",
+        signals=frozenset({Signal.TRACES, Signal.LOGS}),
+    ),
+    _in_package(
         Kind.EXPORTERS,
         "otlp_grpc",
         "OtlpGrpc",

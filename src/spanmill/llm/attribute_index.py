@@ -28,7 +28,8 @@ class AttributeIndex:
         """For each entry the number of its key."""
         self.row_of_entry = entry_rows(attributes)
         """For each entry its row."""
-        self._order = np.argsort(self.codes.astype(np.uint16) if len(self.keys) < 1 << 16 else self.codes, kind="stable")
+        codes = self.codes.astype(np.uint16) if len(self.keys) < 1 << 16 else self.codes  # radix sort
+        self._order = np.argsort(codes, kind="stable")
         self._starts = np.concatenate(([0], np.cumsum(np.bincount(self.codes, minlength=len(self.keys)))))
         self._values = entries.field("value")
         self._taken: dict[str, pa.Array] = {}

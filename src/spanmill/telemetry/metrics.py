@@ -193,6 +193,11 @@ def _definitions() -> Iterator[MetricDefinition]:
     yield MetricDefinition("spanmill_process_arrow_allocated_bytes", "gauge", "Bytes of Arrow data held.", unit="bytes")
     yield MetricDefinition("spanmill_process_threads", "gauge", "Threads of the process that Python knows of.")
     yield MetricDefinition("spanmill_process_open_files", "gauge", "Open file descriptors.")
+    yield MetricDefinition(
+        "spanmill_gen_ai_normalizer_unreadable_values",
+        "counter",
+        "Distinct values in a batch that were not of their column's type, by column; the column is null there.",
+    )
     yield MetricDefinition("spanmill_prometheus_series", "gauge", "Series that a prometheus exporter holds.")
     yield MetricDefinition(
         "spanmill_prometheus_dropped_points",

@@ -1,0 +1,184 @@
+"""The content columns: what went in and what came out, as OpenTelemetry's messages, whatever form it was sent in.
+
+Messages differ in every row, so this is work for each row that carries content, in Python; `messages` does it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from spanmill.llm.dialect import CONTENT_COLUMNS, ContentSource
+from spanmill.llm.messages import documents, dumps, messages
+from spanmill.llm.reading import Reading
+from spanmill.signal import Signal
+
+_ROLES = {"input": "user", "output": "assistant", "system_instructions": "system"}
+_TOOL = "execute_tool"
+
+
+@dataclass(slots=True)
+class _Row:
+    """What was found for one row."""
+
+    found: dict[str, tuple[str, object]] = field(default_factory=dict)
+    """Content column -> form and value."""
+
+
+class Content:
+    """Gathers the content of a batch, source by source, and then writes the columns."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self._rows: dict[int, _Row] = {}
+
+    def gather(self, column: str, source: ContentSource, rows: np.ndarray) -> None:
+        """Take what the source has for the rows that are true, where nothing was found yet."""
+        for row, value in self._values(source):
+            if rows[row]:
+                self._rows.setdefault(row, _Row()).found.setdefault(column, (source.form, value))
+
+    def columns(self, facts: Mapping[str, pa.Array]) -> dict[str, pa.Array]:
+        """The columns that have a value. `facts`: `operation`, `tool_name`, `tool_call_id`, `finish_reason`."""
+        if not self._rows:
+            return {}
+        chosen = pa.array(list(self._rows), pa.int64())
+        known = {name: values.take(chosen).to_pylist() for name, values in facts.items()}
+        texts: dict[str, list[str | None]] = {name: [] for name in CONTENT_COLUMNS}
+        for position, row in enumerate(self._rows.values()):
+            written = _written(row.found, {name: values[position] for name, values in known.items()})
+            for name, column in texts.items():
+                column.append(written.get(name))
+        take = np.full(len(self._reading.batch), -1, np.int64)
+        take[chosen.to_numpy()] = np.arange(len(chosen))
+        at = pa.array(take, mask=take < 0)
+        arrays = {name: pa.array(column, pa.string()) for name, column in texts.items()}
+        return {name: array.take(at) for name, array in arrays.items() if array.null_count < len(array)}
+
+    def _values(self, source: ContentSource) -> Sequence[tuple[int, object]]:
+        """Rows and what the source has for them."""
+        index = self._reading.attributes
+        if source.attribute is not None:
+            if source.attribute not in index:
+                return []
+            texts = index.text(source.attribute).to_pylist()
+            return [(row, text) for row, text in enumerate(texts) if text]
+        if source.prefix is not None:
+            flat: dict[int, dict[str, object]] = {}
+            for key in index.with_prefix(source.prefix):
+                suffix = key[len(source.prefix) :]
+                for row, value in enumerate(index.objects(key)):
+                    if value is not None:
+                        flat.setdefault(row, {})[suffix] = value
+            return list(flat.items())
+        return self._log_events(source) if self._reading.batch.signal is Signal.LOGS else self._span_events(source)
+
+    def _span_events(self, source: ContentSource) -> Sequence[tuple[int, object]]:
+        names = self._reading.event_names
+        wanted = [code for code, name in enumerate(names.dictionary.to_pylist()) if name in source.events]
+        if not wanted:
+            return []
+        index = self._reading.event_attributes
+        events: dict[int, list[object]] = {}
+        values = {key: index.objects(key) for key in index.keys}
+        for event in np.flatnonzero(np.isin(names.indices.to_numpy(), wanted)).tolist():
+            name = names.dictionary[names.indices[event].as_py()].as_py()
+            held = {key: column[event] for key, column in values.items() if column[event] is not None}
+            row = int(self._reading.event_rows[event])
+            events.setdefault(row, []).append({"name": name, "attributes": held, "body": None})
+        return list(events.items())
+
+    def _log_events(self, source: ContentSource) -> Sequence[tuple[int, object]]:
+        batch, index = self._reading.batch, self._reading.attributes
+        names = _log_names(self._reading)
+        rows = [row for row, name in enumerate(names) if name in source.events]
+        if not rows:
+            return []
+        bodies = batch.column("body").take(pa.array(rows, pa.int64())).to_pylist()
+        values = {key: index.objects(key) for key in index.keys}
+        return [
+            (
+                row,
+                [
+                    {
+                        "name": names[row],
+                        "attributes": {key: column[row] for key, column in values.items() if column[row] is not None},
+                        "body": body,
+                    }
+                ],
+            )
+            for row, body in zip(rows, bodies, strict=True)
+        ]
+
+
+def _log_names(reading: Reading) -> list[str | None]:
+    names: list[str | None] = reading.batch.column("event_name").to_pylist()
+    if "event.name" in reading.attributes:  # where it was before records had a name of their own
+        older = reading.attributes.text("event.name").to_pylist()
+        names = [name or old for name, old in zip(names, older, strict=True)]
+    return names
+
+
+def _written(found: Mapping[str, tuple[str, object]], facts: Mapping[str, Any]) -> dict[str, str]:
+    """The row's columns as JSON texts."""
+    columns: dict[str, str] = {}
+    system: list[Any] = []
+    if "documents" in found:
+        columns["documents"] = dumps(documents(*found["documents"]))
+    if "system_instructions" in found:
+        form, value = found["system_instructions"]
+        content = messages(form, value, "system")
+        system = content.system or [part for message in content.messages for part in message.get("parts", ())]
+    for name in ("input", "output"):
+        if name not in found:
+            continue
+        form, value = found[name]
+        if facts["operation"] == _TOOL:
+            columns[name] = dumps(_TOOL_PART[name](value, facts))
+            continue
+        content = messages(form, value, _ROLES[name])
+        if not system:
+            system = content.system
+        if name == "output":
+            _finish(content.messages, facts["finish_reason"])
+        if content.messages:
+            columns[name] = dumps(content.messages)
+    if system:
+        columns["system_instructions"] = dumps(system)
+    return columns
+
+
+def _finish(sent: list[dict[str, Any]], reason: str | None) -> None:
+    """Every answer says why it ended, as the convention has it."""
+    if reason and sent and sent[-1].get("role") == "assistant" and not sent[-1].get("finish_reason"):
+        sent[-1]["finish_reason"] = reason
+
+
+def _tool_call(value: object, facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+    part = {"type": "tool_call", "id": facts["tool_call_id"], "name": facts["tool_name"], "arguments": _plain(value)}
+    return [{"role": "assistant", "parts": [{key: held for key, held in part.items() if held is not None}]}]
+
+
+def _tool_response(value: object, facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+    part = {"type": "tool_call_response", "id": facts["tool_call_id"], "response": _plain(value)}
+    return [{"role": "tool", "parts": [{key: held for key, held in part.items() if held is not None}]}]
+
+
+_TOOL_PART: dict[str, Callable[[object, Mapping[str, Any]], list[dict[str, Any]]]] = {
+    "input": _tool_call,
+    "output": _tool_response,
+}
+
+
+def _plain(value: object) -> object:
+    """Arguments and results of tools: JSON text parsed."""
+    import orjson
+
+    if isinstance(value, str) and value[:1] in ("{", "[", '"'):
+        try:
+            return orjson.loads(value)
+        except ValueError:
+            return value
+    return value
