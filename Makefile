@@ -35,7 +35,7 @@ format: install-dev  ## Format the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-docs: install-dev  ## Write docs/configuration.md and its JSON Schema from the models
+docs: install-dev  ## Write docs/configuration.md, its JSON Schema and docs/dialects.md from models and mapping files
 	$(BIN)/python -m spanmill.config.document
 
 bench: install-dev  ## Measure CPU per span, memory, the ratio to a bare Parquet write, and what journals cost

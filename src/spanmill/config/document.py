@@ -200,10 +200,13 @@ def _default(field: FieldInfo) -> str:
 
 
 def main(directory: Path) -> None:
-    """Write both files into a directory."""
+    """Write all generated pages into a directory."""
+    from spanmill.llm.document import manual
+
     directory.joinpath("configuration.md").write_text(configuration_manual(), encoding="utf-8")
     schema = json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
     directory.joinpath("configuration.schema.json").write_text(schema, encoding="utf-8")
+    directory.joinpath("dialects.md").write_text(manual(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Looking up attributes of many rows by key, each key once for the whole batch."""
 
+from functools import cached_property
+
 import numpy as np
 import orjson
 import pyarrow as pa
@@ -13,10 +15,14 @@ _CHILDREN = {
     pa.float64(): "double_value",
     pa.bool_(): "bool_value",
 }
+_UINT16_KEYS = 1 << 16
 
 
 class AttributeIndex:
-    """The entries of a `list<KeyValue>` column, by key. Where a row has a key twice, the last entry counts."""
+    """The entries of a `list<KeyValue>` column, sorted by key once. Where a row has a key twice, the last one counts.
+
+    The values of a key that every row has, as most have, are then a slice.
+    """
 
     def __init__(self, attributes: pa.ListArray) -> None:
         self.rows = len(attributes)
@@ -28,11 +34,11 @@ class AttributeIndex:
         """For each entry the number of its key."""
         self.row_of_entry = entry_rows(attributes)
         """For each entry its row."""
-        codes = self.codes.astype(np.uint16) if len(self.keys) < 1 << 16 else self.codes  # radix sort
+        codes = self.codes.astype(np.uint16) if len(self.keys) < _UINT16_KEYS else self.codes  # a radix sort
         self._order = np.argsort(codes, kind="stable")
         self._starts = np.concatenate(([0], np.cumsum(np.bincount(self.codes, minlength=len(self.keys)))))
         self._values = entries.field("value")
-        self._taken: dict[str, pa.Array] = {}
+        self._sorted: dict[str, pa.Array] = {}
 
     def __contains__(self, key: str) -> bool:
         return key in self.keys
@@ -43,40 +49,80 @@ class AttributeIndex:
 
     def typed(self, key: str, kind: pa.DataType) -> pa.Array | None:
         """The values under `key`, null where there is none. None when some of them are of another type."""
-        if kind not in _CHILDREN:
-            return None
-        take = self._take(key)
-        values = self._values.field(_CHILDREN[kind]).take(take)
-        return values if values.null_count == take.null_count else None
+        values = self._of_type(key, kind)
+        return None if values is None else self._spread(key, values)
 
     def text(self, key: str) -> pa.StringArray:
         """The values under `key` as text, anything but text as JSON."""
-        texts = self.typed(key, pa.string())
-        return values_to_text(self._values.take(self._take(key))) if texts is None else texts
+        encoded = self.encoded(key)
+        return encoded.dictionary.take(encoded.indices)
 
-    def objects(self, key: str) -> list[object]:
-        """The values under `key` as Python's own, None where there is none."""
-        texts = self.typed(key, pa.string())
+    def encoded(self, key: str) -> pa.DictionaryArray:
+        """The same as `text`, each distinct one once."""
+        texts = self._of_type(key, pa.string())
+        encoded = self._rendered(key) if texts is None else texts.dictionary_encode()
+        return pa.DictionaryArray.from_arrays(self._spread(key, encoded.indices), encoded.dictionary)
+
+    def objects(self, key: str) -> list[tuple[int, object]]:
+        """Rows that have the key, with its values as Python's own."""
+        texts = self._of_type(key, pa.string())
+        rows = self._rows(key).tolist()
         if texts is not None:
-            return list(texts.to_pylist())
-        values = self._values.take(self._take(key))
+            return list(zip(rows, texts.to_pylist(), strict=True))
+        values = self._values.take(self._entries(key))
         strings = values.field("string_value").to_pylist()
         texts = values_to_text(values).to_pylist()
-        return [
+        objects = [
             string if string is not None or text is None else _parsed(text)
             for string, text in zip(strings, texts, strict=True)
         ]
+        return list(zip(rows, objects, strict=True))
 
-    def _take(self, key: str) -> pa.Array:
-        """For each row where its value is, null where it has none."""
-        if key not in self._taken:
-            code = self.keys[key]
-            found = self._order[self._starts[code] : self._starts[code + 1]]
-            take = np.full(self.rows, -1, np.int64)
-            take[self.row_of_entry[found]] = found
-            missing = take < 0
-            self._taken[key] = pa.array(take, mask=missing) if missing.any() else pa.array(take)
-        return self._taken[key]
+    def _of_type(self, key: str, kind: pa.DataType) -> pa.Array | None:
+        """The key's values in the order of their rows; None when some are of another type."""
+        child = _CHILDREN.get(kind)
+        if child is None:
+            return None
+        if child not in self._sorted:
+            self._sorted[child] = self._values.field(child).take(self._order_array)
+        code = self.keys[key]
+        start = int(self._starts[code])
+        values = self._sorted[child].slice(start, int(self._starts[code + 1]) - start)
+        return None if values.null_count else values
+
+    def _rendered(self, key: str) -> pa.DictionaryArray:
+        """Values that are not all text. Lists of one element, as reasons to stop are, are rendered once for each."""
+        entries = self._entries(key)
+        arrays = self._values.field("array_value").take(entries)
+        if arrays.null_count == 0:
+            elements = arrays.field("values")
+            if (np.diff(elements.offsets.to_numpy()) == 1).all():
+                distinct = elements.flatten().dictionary_encode()
+                _, first = np.unique(distinct.indices.to_numpy(), return_index=True)
+                texts = values_to_text(self._values.take(entries.take(pa.array(first))))
+                return pa.DictionaryArray.from_arrays(distinct.indices, texts)
+        return values_to_text(self._values.take(entries)).dictionary_encode()
+
+    @cached_property
+    def _order_array(self) -> pa.Array:
+        return pa.array(self._order)
+
+    def _entries(self, key: str) -> pa.Array:
+        code = self.keys[key]
+        return self._order_array.slice(int(self._starts[code]), int(self._starts[code + 1] - self._starts[code]))
+
+    def _rows(self, key: str) -> np.ndarray:
+        code = self.keys[key]
+        return np.asarray(self.row_of_entry[self._order[self._starts[code] : self._starts[code + 1]]])
+
+    def _spread(self, key: str, values: pa.Array) -> pa.Array:
+        """From the key's values a value for each row, null where there is none."""
+        rows = self._rows(key)
+        if len(rows) == self.rows and (np.diff(rows) == 1).all():
+            return values
+        take = np.full(self.rows, -1, np.int64)
+        take[rows] = np.arange(len(rows))
+        return values.take(pa.array(take, mask=take < 0))
 
 
 def _parsed(text: str) -> object:

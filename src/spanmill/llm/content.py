@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import orjson
 import pyarrow as pa
 
+from spanmill.llm.attribute_index import AttributeIndex
 from spanmill.llm.dialect import CONTENT_COLUMNS, ContentSource
 from spanmill.llm.messages import documents, dumps, messages
 from spanmill.llm.reading import Reading
@@ -69,9 +71,8 @@ class Content:
             flat: dict[int, dict[str, object]] = {}
             for key in index.with_prefix(source.prefix):
                 suffix = key[len(source.prefix) :]
-                for row, value in enumerate(index.objects(key)):
-                    if value is not None:
-                        flat.setdefault(row, {})[suffix] = value
+                for row, value in index.objects(key):
+                    flat.setdefault(row, {})[suffix] = value
             return list(flat.items())
         return self._log_events(source) if self._reading.batch.signal is Signal.LOGS else self._span_events(source)
 
@@ -82,12 +83,11 @@ class Content:
             return []
         index = self._reading.event_attributes
         events: dict[int, list[object]] = {}
-        values = {key: index.objects(key) for key in index.keys}
+        attributes = _by_row(index)
         for event in np.flatnonzero(np.isin(names.indices.to_numpy(), wanted)).tolist():
             name = names.dictionary[names.indices[event].as_py()].as_py()
-            held = {key: column[event] for key, column in values.items() if column[event] is not None}
             row = int(self._reading.event_rows[event])
-            events.setdefault(row, []).append({"name": name, "attributes": held, "body": None})
+            events.setdefault(row, []).append({"name": name, "attributes": attributes.get(event, {}), "body": None})
         return list(events.items())
 
     def _log_events(self, source: ContentSource) -> Sequence[tuple[int, object]]:
@@ -97,20 +97,19 @@ class Content:
         if not rows:
             return []
         bodies = batch.column("body").take(pa.array(rows, pa.int64())).to_pylist()
-        values = {key: index.objects(key) for key in index.keys}
+        attributes = _by_row(index)
         return [
-            (
-                row,
-                [
-                    {
-                        "name": names[row],
-                        "attributes": {key: column[row] for key, column in values.items() if column[row] is not None},
-                        "body": body,
-                    }
-                ],
-            )
+            (row, [{"name": names[row], "attributes": attributes.get(row, {}), "body": body}])
             for row, body in zip(rows, bodies, strict=True)
         ]
+
+
+def _by_row(index: AttributeIndex) -> dict[int, dict[str, object]]:
+    rows: dict[int, dict[str, object]] = {}
+    for key in index.keys:
+        for row, value in index.objects(key):
+            rows.setdefault(row, {})[key] = value
+    return rows
 
 
 def _log_names(reading: Reading) -> list[str | None]:
@@ -174,8 +173,6 @@ _TOOL_PART: dict[str, Callable[[object, Mapping[str, Any]], list[dict[str, Any]]
 
 def _plain(value: object) -> object:
     """Arguments and results of tools: JSON text parsed."""
-    import orjson
-
     if isinstance(value, str) and value[:1] in ("{", "[", '"'):
         try:
             return orjson.loads(value)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from spanmill.llm.attribute_index import AttributeIndex
 from spanmill.llm.dialect import Dialect
 from spanmill.llm.reading import Reading
 
@@ -32,16 +33,12 @@ class Detection:
         records, index = reading.batch.records, reading.attributes
         scopes = records.column("scope")
         names = scopes.dictionary.field("scope").field("name").to_pylist()
-        by_scope = np.array([self._scope(name or "") for name in names], np.int64)[scopes.indices.to_numpy()]
-        by_attributes = np.zeros(len(reading.batch), np.int64)
-        masks = np.array([self._key(key) for key in index.keys], np.int64)
-        if masks.any():
-            of_entry = masks[index.codes]
-            telling = np.flatnonzero(of_entry)
-            np.bitwise_or.at(by_attributes, index.row_of_entry[telling], of_entry[telling])
-        pairs, inverse = np.unique(np.stack([by_scope, by_attributes]), axis=1, return_inverse=True)
-        chosen = np.array([_choose(int(scope), int(attributes)) for scope, attributes in pairs.T], np.int64)
-        return np.asarray(chosen[inverse.reshape(-1)])
+        by_scope = np.array([self._scope(name or "") for name in names], np.int64)
+        keys, key_of_row = _any_of(np.array([self._key(key) for key in index.keys], np.int64), index)
+        pairs = scopes.indices.to_numpy() * len(keys) + key_of_row
+        found, inverse = np.unique(pairs, return_inverse=True)
+        chosen = [_choose(int(by_scope[pair // len(keys)]), int(keys[pair % len(keys)])) for pair in found]
+        return np.asarray(np.array(chosen, np.int64)[inverse])
 
     def _scope(self, name: str) -> int:
         if name not in self._of_scope:
@@ -58,6 +55,18 @@ class Detection:
         if len(known) > 10_000:  # senders can make up names without end
             known.clear()
         known[name] = sum(1 << place for place, fit in enumerate(fits) if fit)
+
+
+def _any_of(masks: np.ndarray, index: AttributeIndex) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct sets of dialects that rows' attributes tell, and for each row which of them."""
+    of_row = np.zeros(index.rows, np.int64)
+    telling = np.flatnonzero(masks[index.codes]) if masks.any() else np.zeros(0, np.int64)
+    if len(telling):
+        rows = index.row_of_entry[telling]  # ascending: entries stand row by row
+        starts = np.flatnonzero(np.diff(rows, prepend=-1))
+        of_row[rows[starts]] = np.bitwise_or.reduceat(masks[index.codes[telling]], starts)
+    distinct, which = np.unique(of_row, return_inverse=True)
+    return distinct, which
 
 
 def _choose(by_scope: int, by_attributes: int) -> int:

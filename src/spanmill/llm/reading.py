@@ -135,7 +135,7 @@ class Reading:
     def _texts(self, source: Source, place: tuple[AttributeIndex | None, str, pa.Array | None]) -> pa.Array:
         index, key, _ = place
         if index is not None:
-            return self._at_path(source, index, key) if source.path else index.text(key)
+            return self._at_path(source, index, key) if source.path else index.encoded(key)
         if source.scope is not None:
             scopes = self.batch.records.column("scope")
             names = scopes.dictionary.field("scope").field("name")
@@ -147,12 +147,12 @@ class Reading:
         """What stands at the first of the paths that leads anywhere. The text is parsed once for all columns."""
         identity = (source.attribute, source.resource, source.event)
         if identity not in self._parsed:
-            encoded = index.text(key).dictionary_encode()
-            self._parsed[identity] = (encoded.indices, [_parsed(text) for text in encoded.dictionary.to_pylist()])
+            encoded = index.encoded(key)
+            self._parsed[identity] = (encoded.indices, [_parsed(text or "") for text in encoded.dictionary.to_pylist()])
         indices, documents = self._parsed[identity]
         paths = [path.split(".") for path in source.path]
         found = pa.array([_first(document, paths) for document in documents], pa.string())
-        return found.take(indices)
+        return pa.DictionaryArray.from_arrays(indices, found)
 
     def _since_start(self, times: pa.Array, kind: pa.DataType) -> pa.Array:
         start = self.batch.records.column("start_time_unix_nano").cast(pa.int64(), safe=False)
