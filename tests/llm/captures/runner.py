@@ -40,10 +40,7 @@ from spanmill.signal import Signal
 FOLDERS = sorted(path.parent for path in Path(__file__).parent.glob("*/expected.yaml"))
 _WHOLE_BELOW = 40
 _CONTENT = ("input", "output", "system_instructions", "documents")
-_UNPACK: dict[str, Callable[[bytes], bytes]] = {
-    ".gz": lambda body: gzip.decompress(body),
-    ".zz": lambda body: zlib.decompress(body),
-}
+_UNPACK: dict[str, Callable[[bytes], bytes]] = {".gz": gzip.decompress, ".zz": zlib.decompress}
 
 
 def requests(folder: Path) -> list[Path]:
@@ -117,7 +114,7 @@ def _same(name: str, expected: Any, value: Any) -> bool:
     if name in _CONTENT:
         return len(expected) == len(value) and all(map(_fits, expected, value))
     if isinstance(value, float):
-        return abs(value - expected) <= 1e-6 * abs(expected)
+        return bool(abs(value - expected) <= 1e-6 * abs(expected))
     if isinstance(value, Decimal):
         return value == Decimal(str(expected))
     return type(value) is type(expected) and bool(value == expected)
