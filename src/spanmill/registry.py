@@ -83,6 +83,13 @@ COMPONENTS: Final[tuple[ComponentType, ...]] = (
         signals=frozenset({Signal.TRACES, Signal.LOGS}),
     ),
     _in_package(
+        Kind.PROCESSORS,
+        "llm_cost",
+        "LlmCost",
+        "prices calls of models",
+        signals=frozenset({Signal.TRACES}),
+    ),
+    _in_package(
         Kind.EXPORTERS,
         "otlp_grpc",
         "OtlpGrpc",

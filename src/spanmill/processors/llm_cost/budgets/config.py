@@ -1,0 +1,147 @@
+"""Configuration of budgets."""
+
+from collections.abc import Iterator
+from typing import Annotated, Final, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator, model_validator
+
+from spanmill.config.base import Misfit, Model
+from spanmill.config.blocks import RetryOnFailure
+from spanmill.config.values import Duration, Positive, Secret, invalid
+from spanmill.processors.llm_cost.budgets.periods import Period, time_zone
+from spanmill.signal import Signal
+
+ALIASES: Final = {"user": "user_id", "session": "session_id"}
+"""Short names of columns. `model` is one too: the model that was asked for, or else the one that answered."""
+MODEL: Final = "model"
+
+Usd = Annotated[float, Field(gt=0, le=1e9)]
+Percentages = Annotated[tuple[Annotated[int, Field(strict=True, gt=0, le=1000)], ...], Field(min_length=1)]
+GIVE_UP_SECONDS: Final = 3600.0
+
+
+class Limits(Model):
+    """Most that is to be spent in each period, in USD."""
+
+    hourly_usd: Usd | None = None
+    """Most in an hour. None: no limit."""
+    daily_usd: Usd | None = None
+    """Most in a day. None: no limit."""
+    monthly_usd: Usd | None = None
+    """Most in a month. None: no limit."""
+
+    def nano_usd(self, period: Period) -> int | None:
+        """The limit in billionths of a USD."""
+        usd = {Period.HOUR: self.hourly_usd, Period.DAY: self.daily_usd, Period.MONTH: self.monthly_usd}[period]
+        return None if usd is None else round(usd * 1e9)
+
+    @model_validator(mode="after")
+    def limits_something(self) -> Self:
+        if all(self.nano_usd(period) is None for period in Period):
+            raise invalid("there is no limit", "`hourly_usd`, `daily_usd` or `monthly_usd`")
+        return self
+
+
+class Budget(Limits):
+    """One budget: for everything together, or for each value of a column."""
+
+    per: Annotated[str, Field(min_length=1)] | None = None
+    """A limit for each value of this column of the span table that holds text: `feature`, `team`, `environment`, ...;
+    `user`, `session` and `model` are understood too. None: one for everything together."""
+    exceptions: dict[str, Limits] = Field(default_factory=dict)
+    """Other limits for single values of the column. A period that is left out there has no limit."""
+    thresholds: Percentages | None = None
+    """Shares of the limit that are told, in percent. None: those of all budgets."""
+
+    @property
+    def label(self) -> str:
+        """The column, as sums go by it; empty for everything together."""
+        return ALIASES.get(self.per or "", self.per or "")
+
+    def limit(self, value: str, period: Period) -> int | None:
+        """The limit of a value of the column, in billionths of a USD."""
+        return self.exceptions.get(value, self).nano_usd(period)
+
+    @property
+    def periods(self) -> frozenset[Period]:
+        """Those in which some value has a limit."""
+        return frozenset(p for p in Period for limits in (self, *self.exceptions.values()) if limits.nano_usd(p))
+
+    @model_validator(mode="after")
+    def exceptions_have_a_column(self) -> Self:
+        if self.exceptions and self.per is None:
+            raise invalid("`exceptions` need a column", "`per`", key="exceptions")
+        return self
+
+
+class Webhook(Model):
+    """Where it is told that a share of a limit is spent: a POST of `{"text": "..."}`, as Slack takes it."""
+
+    url: Secret
+    """The URL, such as `${env:SLACK_WEBHOOK_URL}`. It is not shown in logs."""
+    headers: dict[str, Secret] = Field(default_factory=dict)
+    """Header fields of every request. Their values are not shown in logs."""
+    timeout: Duration = 10.0
+    """How long one request may take."""
+    retry_on_failure: RetryOnFailure = RetryOnFailure()
+    """How a notification that failed for now is tried again; for an hour unless `max_elapsed_time` says otherwise."""
+
+    @field_validator("url")
+    @classmethod
+    def is_url(cls, url: Secret) -> Secret:
+        expected = "a URL such as https://hooks.slack.com/services/..."
+        try:
+            parts = urlsplit(url.reveal())
+            host, _ = parts.hostname, parts.port
+        except ValueError:
+            raise invalid("not a URL", expected) from None
+        if parts.scheme not in ("http", "https") or not host or any(c.isspace() for c in url.reveal()):
+            raise invalid("not a URL", expected)
+        return url
+
+
+class Budgets(Model):
+    """Limits of what calls of models may cost."""
+
+    limits: Annotated[dict[str, Budget], Field(min_length=1)]
+    """The budgets by name."""
+    thresholds: Percentages = (50, 90, 100)
+    """Shares of a limit that are told when they are spent, in percent: each once in a period."""
+    webhook: Webhook | None = None
+    """Where they are told. None: only in the log."""
+    timezone: str = "UTC"
+    """The time zone whose hours, days and months count: a name such as `Europe/Berlin`."""
+    max_values: Positive = 1000
+    """Most values of a column that have a sum of their own. What further values cost is summed up as `other`, which has
+    no limit."""
+    directory: Annotated[str, Field(min_length=1)] | None = None
+    """Where the sums are kept over restarts; made if it is not there, one for each processor. None: below
+    `service.journal.directory`, in `budgets`."""
+
+    @field_validator("timezone")
+    @classmethod
+    def is_known(cls, name: str) -> str:
+        try:
+            time_zone(name)
+        except (KeyError, ValueError, OSError):
+            raise invalid("this machine knows no such time zone", "a name such as UTC or Europe/Berlin") from None
+        return name
+
+    def shares(self, budget: Budget) -> tuple[int, ...]:
+        """The thresholds of a budget in percent, ascending."""
+        return tuple(sorted(set(budget.thresholds or self.thresholds)))
+
+    def misfits(self, signal: Signal) -> Iterator[Misfit]:
+        """Columns that there are not, or that hold no text."""
+        import pyarrow as pa
+
+        from spanmill.config.problems import did_you_mean
+        from spanmill.schema.spans import SPANS
+
+        columns = [*ALIASES, MODEL, *(column.name for column in SPANS.columns if column.type == pa.string())]
+        for name, budget in self.limits.items():
+            if budget.per is not None and budget.per not in columns:
+                hint = did_you_mean(budget.per, columns)
+                expected = "one such as feature, team, user, model or environment"
+                yield Misfit(("limits", name, "per"), "spans have no such column that holds text", expected, hint)
