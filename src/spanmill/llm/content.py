@@ -12,7 +12,7 @@ import orjson
 import pyarrow as pa
 
 from spanmill.llm.attribute_index import AttributeIndex
-from spanmill.llm.dialect import CONTENT_COLUMNS, ContentSource
+from spanmill.llm.dialect import CONTENT_COLUMNS, ContentSource, load_canonical
 from spanmill.llm.messages import documents, dumps, messages
 from spanmill.llm.reading import Reading
 from spanmill.signal import Signal
@@ -114,9 +114,10 @@ def _by_row(index: AttributeIndex) -> dict[int, dict[str, object]]:
 
 def _log_names(reading: Reading) -> list[str | None]:
     names: list[str | None] = reading.batch.column("event_name").to_pylist()
-    if "event.name" in reading.attributes:  # where it was before records had a name of their own
-        older = reading.attributes.text("event.name").to_pylist()
-        names = [name or old for name, old in zip(names, older, strict=True)]
+    older = load_canonical().event_name
+    if older in reading.attributes:
+        named = reading.attributes.text(older).to_pylist()
+        names = [name or old for name, old in zip(names, named, strict=True)]
     return names
 
 

@@ -50,8 +50,10 @@ class Source(_Part):
     """A regular expression that is searched in the scope's name: its first group, or all that it matches."""
     name: str | None = None
     """The same in the span's own name."""
-    path: Annotated[tuple[str, ...], Field(default=())]
+    path: tuple[str, ...] = ()
     """Into arrays, maps and JSON text: keys and indices with dots between; of several the first that is there."""
+    match: str | None = None
+    """A regular expression that is searched in the text: its first group, or all that it matches, is the value."""
     values: Mapping[str, Scalar] = Field(default_factory=dict)
     """What each value means. One that is not named has no meaning, unless `otherwise` gives it one."""
     otherwise: str | None = None
@@ -79,6 +81,10 @@ class Source(_Part):
         if len(places) != 1 and places != ["attribute", "event"]:
             raise ValueError(f"a source is in one place ({', '.join(_PLACES)}); this one names {places or 'none'}")
         return self
+
+    def reads_part(self) -> bool:
+        """Whether the value is only a part of the attribute."""
+        return bool(self.path) or self.match is not None
 
 
 class ContentSource(_Part):
@@ -166,6 +172,8 @@ class Canonical(_Part):
     """Operations that are calls of a model."""
     values: Mapping[str, Mapping[str, tuple[str, ...]]]
     """Column -> canonical value -> its other names."""
+    event_name: str
+    """The attribute that names a log record's event where the record itself has no name."""
     closed: frozenset[str]
     """Columns in which any other value means nothing."""
 
