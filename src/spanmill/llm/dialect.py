@@ -52,6 +52,8 @@ class Source(_Part):
     """The same in the span's own name."""
     path: tuple[str, ...] = ()
     """Into arrays, maps and JSON text: keys and indices with dots between; of several the first that is there."""
+    sum: tuple[str, ...] = ()
+    """As `path`, but the numbers at all of them together; those that are not there count nothing."""
     match: str | None = None
     """A regular expression that is searched in the text: its first group, or all that it matches, is the value."""
     values: Mapping[str, Scalar] = Field(default_factory=dict)
@@ -80,11 +82,13 @@ class Source(_Part):
         places = [place for place in _PLACES if getattr(self, place) is not None]
         if len(places) != 1 and places != ["attribute", "event"]:
             raise ValueError(f"a source is in one place ({', '.join(_PLACES)}); this one names {places or 'none'}")
+        if self.path and self.sum:
+            raise ValueError("a source has a path or a sum of paths")
         return self
 
     def reads_part(self) -> bool:
         """Whether the value is only a part of the attribute."""
-        return bool(self.path) or self.match is not None
+        return bool(self.path or self.sum) or self.match is not None
 
 
 class ContentSource(_Part):

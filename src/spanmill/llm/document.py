@@ -28,7 +28,7 @@ processors:
 
 A value that cannot be read as the type of its column (`abc` for a count) leaves the column null and is counted in
 `spanmill_gen_ai_normalizer_unreadable_values`. `remove_originals` drops the attributes that filled a column of the row;
-those of which only a part was read (`path`), and attributes of events and resources, stay.
+those of which only a part was read (`path`, `match`), and attributes of events and resources, stay.
 
 Input tokens include those read from and written to the provider's cache, output tokens include reasoning, whatever the
 sender's convention: where a total tells that they were separate, they are added, and also where more was cached than
@@ -39,8 +39,8 @@ audio) is replaced by its media type, its size in bytes and its SHA-256.
 _LEGEND = """
 In the tables: `attribute` is an attribute of the row; `event/attribute` one of the first span event of that name;
 `resource:` one of the resource; `scope:` and `name:` regular expressions on the scope's and the row's name; `x[path]` a
-value inside an array, map or JSON text; `prefix*` all attributes that begin so. "(tools only)" and the like: only on
-rows with that operation.
+value inside an array, map or JSON text; `x ~ y` what the regular expression `y` finds in it; `prefix*` all attributes
+that begin so. "(tools only)" and the like: only on rows with that operation.
 """
 
 
@@ -111,6 +111,10 @@ def _source(source: Source) -> str:
         place = source.attribute or ""
     if source.path:
         place += "[" + " or ".join(source.path) + "]"
+    if source.sum:
+        place += "[" + " + ".join(source.sum) + "]"
+    if source.match is not None:
+        place += f" ~ {source.match}"
     notes = [f"times {source.times:g}"] if source.times is not None else []
     notes += ["a time"] if source.as_ is not None or (source.event and not source.attribute) else []
     notes += [f"{value} is {meaning}" for value, meaning in source.values.items()]

@@ -42,7 +42,7 @@ def _read_from(chain: "Chain", key: str) -> set[str]:
     names = {
         name
         for name, sources in chain.columns.items()
-        if any(source.attribute == key and source.event is None and not source.path for source in sources)
+        if any(source.attribute == key and source.event is None and not source.reads_part() for source in sources)
     }
     return names | {
         name

@@ -104,7 +104,7 @@ class Reading:
 
     def _direct(self, index: AttributeIndex, key: str, source: Source, kind: pa.DataType) -> pa.Array | None:
         """The values as they are, or a number times a number."""
-        if source.path or source.values or source.as_ or source.split:
+        if source.reads_part() or source.values or source.as_ or source.split:
             return None
         values = index.typed(key, kind)
         if values is not None and source.times is not None:
@@ -119,6 +119,9 @@ class Reading:
         """The values by way of text."""
         texts = self._texts(source, place)
         encoded = texts if pa.types.is_dictionary(texts.type) else texts.dictionary_encode()
+        if source.match is not None:
+            found_in = _searched(encoded.dictionary, source.match)
+            encoded = pa.DictionaryArray.from_arrays(encoded.indices, found_in)
         parse = parser(kind, source)
         to = pa.int64() if source.as_ else kind
         found = []
@@ -135,7 +138,7 @@ class Reading:
     def _texts(self, source: Source, place: tuple[AttributeIndex | None, str, pa.Array | None]) -> pa.Array:
         index, key, _ = place
         if index is not None:
-            return self._at_path(source, index, key) if source.path else index.encoded(key)
+            return self._at_path(source, index, key) if source.path or source.sum else index.encoded(key)
         if source.scope is not None:
             scopes = self.batch.records.column("scope")
             names = scopes.dictionary.field("scope").field("name")
@@ -150,8 +153,9 @@ class Reading:
             encoded = index.encoded(key)
             self._parsed[identity] = (encoded.indices, [_parsed(text or "") for text in encoded.dictionary.to_pylist()])
         indices, documents = self._parsed[identity]
-        paths = [path.split(".") for path in source.path]
-        found = pa.array([_first(document, paths) for document in documents], pa.string())
+        paths = [path.split(".") for path in source.path or source.sum]
+        look = _sum if source.sum else _first
+        found = pa.array([look(document, paths) for document in documents], pa.string())
         return pa.DictionaryArray.from_arrays(indices, found)
 
     def _since_start(self, times: pa.Array, kind: pa.DataType) -> pa.Array:
@@ -194,6 +198,11 @@ def _first(document: object, paths: list[list[str]]) -> str | None:
         if value is not None:
             return value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
     return None
+
+
+def _sum(document: object, paths: list[list[str]]) -> str | None:
+    numbers = [found for path in paths if type(found := _walk(document, path)) in (int, float)]
+    return repr(sum(numbers)) if numbers else None  # type: ignore[arg-type]
 
 
 def _walk(value: object, path: list[str]) -> object:
