@@ -23,6 +23,10 @@ COMMON = "common"
 Scalar = str | bool | int | float
 
 
+def _read_yaml(text: str) -> Any:
+    return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -193,7 +197,7 @@ def load_dialects() -> dict[str, Dialect]:
     found = []
     for file in files("spanmill.llm").joinpath("dialects").iterdir():
         if file.name.endswith(".yaml"):
-            dialect = Dialect.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+            dialect = Dialect.model_validate(_read_yaml(file.read_text(encoding="utf-8")))
             if f"{dialect.dialect}.yaml" != file.name:
                 raise ValueError(f"{file.name} says that it is the dialect {dialect.dialect}")
             found.append(dialect)
@@ -204,4 +208,4 @@ def load_dialects() -> dict[str, Dialect]:
 def load_canonical() -> Canonical:
     """What `canonical.yaml` says."""
     text = files("spanmill.llm").joinpath("canonical.yaml").read_text(encoding="utf-8")
-    return Canonical.model_validate(yaml.safe_load(text))
+    return Canonical.model_validate(_read_yaml(text))
