@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 from spanmill.batch import Batch
 from spanmill.signal import Signal
@@ -77,7 +78,8 @@ def spans(*rows: Row) -> Batch:
             end_time_unix_nano=START + int(row.milliseconds * 1_000_000),
             attributes=entries(row.attributes),
         )
-        span.status.code = 2 if row.error else 0
+        if row.error:
+            span.status.code = Status.STATUS_CODE_ERROR
         for name, milliseconds, attributes in row.events:
             span.events.add(name=name, time_unix_nano=START + milliseconds * 1_000_000, attributes=entries(attributes))
     return batch_of(request)

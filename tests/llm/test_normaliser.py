@@ -16,7 +16,7 @@ from tests.data import batch_of
 from tests.llm.rows import Row, Value, logs, spans
 from tests.strategies import REQUESTS
 
-CHAT = {
+CHAT: dict[str, Value] = {
     "gen_ai.operation.name": "chat",
     "gen_ai.provider.name": "openai",
     "gen_ai.request.model": "gpt-4o-mini",
@@ -129,7 +129,7 @@ def test_originals_are_removed_only_where_their_column_has_a_value() -> None:
 
 
 def test_columns_are_written_as_attributes_that_the_next_collector_reads_to_the_same_columns() -> None:
-    sent = {
+    sent: dict[str, Value] = {
         "openinference.span.kind": "LLM",
         "llm.model_name": "claude-sonnet-4-5",
         "llm.provider": "anthropic",
@@ -181,8 +181,8 @@ CANONICAL = [
             GEN_AI,
         ),
         Row(
-            CHAT
-            | {
+            {
+                **CHAT,
                 "gen_ai.input.messages": [
                     {"role": m["role"], "parts": [{"type": "text", "content": m["content"]}]} for m in MESSAGES
                 ]

@@ -13,9 +13,9 @@ from spanmill.llm.usage import COLUMNS, inclusive
 COUNTS = st.integers(0, 100_000)
 
 
-def _resolved(cached_excluded: bool = False, reasoning_excluded: bool = False, **counts: int | None) -> dict[str, Any]:
+def _resolved(*, cached_excluded: int = False, reasoning_excluded: int = False, **counts: int) -> dict[str, Any]:
     arrays = {name: pa.array([counts.get(name.removesuffix("_tokens"))], pa.int64()) for name in COLUMNS}
-    found = inclusive(arrays, np.array([cached_excluded]), np.array([reasoning_excluded]))
+    found = inclusive(arrays, np.array([bool(cached_excluded)]), np.array([bool(reasoning_excluded)]))
     return {name.removesuffix("_tokens"): values[0].as_py() for name, values in found.items()}
 
 
