@@ -7,9 +7,11 @@ PIP    := $(BIN)/pip --disable-pip-version-check --quiet
 CONFIG ?= config.example.yaml
 CYCLES ?= 50
 NODE_DEPS := .deps/node
+SDK_DEPS  := .deps/sdks
+SDKS      := $(basename $(notdir $(wildcard tests/delivery/sdks/requirements/*.txt)))
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check format docs bench crash torture install install-dev deps-node clean
+.PHONY: help run demo test check format docs bench crash torture install install-dev deps-node deps-sdks clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +58,7 @@ install: $(VENV)/installed  ## Make the environment in .venv
 install-dev: $(VENV)/installed-dev  ## The same, with what the tests need
 
 deps-node: $(NODE_DEPS)/installed  ## Fetch OpenTelemetry's Node SDK for its tests (needs npm)
+deps-sdks: $(SDKS:%=$(SDK_DEPS)/%/installed)  ## Fetch the SDKs that record LLM calls, for their tests
 
 clean:  ## Remove the environment and everything fetched or built
 	rm -rf $(VENV) .deps build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -83,4 +86,11 @@ $(NODE_DEPS)/installed: tests/delivery/node/package.json tests/delivery/node/pac
 	@mkdir -p $(NODE_DEPS)
 	@cp $^ $(NODE_DEPS)/
 	@cd $(NODE_DEPS) && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+# Each list is complete, so pip has nothing to resolve; what no test imports is not compiled.
+$(SDK_DEPS)/%/installed: tests/delivery/sdks/requirements/%.txt | $(BIN)/python
+	@echo "Installing into $(@D), once ..."
+	@$(BIN)/python -m venv --clear --without-pip $(@D)
+	@$(PIP) --python $(@D)/bin/python install --no-deps --no-compile -r $<
 	@touch $@
