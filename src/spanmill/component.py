@@ -9,7 +9,8 @@ drains into a neighbour that is alive. `stop` is safe twice and safe without `st
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from spanmill.admission import Admission
 from spanmill.batch import Batch
@@ -30,6 +31,8 @@ class Settings:
     metrics: Metrics
     signal: Signal | None = None
     """Of the pipeline, for processors: each pipeline has its own. None for components that serve several signals."""
+    state_directory: Path = Path("data/journal")
+    """That of the journals, below which a component may keep what is to outlive the process. Nobody has made it yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +165,20 @@ class Exporter(Protocol):
 
     async def stop(self) -> None:
         """Flush and close. Nothing is exported afterwards."""
+
+
+@runtime_checkable
+class Following(Protocol):
+    """A transform that has to see what was kept, each row once, however often a batch is sent again before that.
+
+    The engine hands its `consumer` the pipeline's journal as it does exporters, behind every transform. It is no
+    exporter to users: not in reports, not in `otelcol_exporter_*`, without dead letters, and no reason not to be
+    ready. One consumer serves all pipelines that the processor stands in. Once the processor has no consumer any more,
+    journals forget how far it was.
+    """
+
+    consumer: Exporter | None
+    """None: it follows nothing."""
 
 
 class Extension(Protocol):

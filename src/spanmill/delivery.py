@@ -64,7 +64,9 @@ class Delivery:
         self.node = node
         self.counted = Delivered()
         self._journal = journal
-        self._reader: Reader = journal.reader(f"{pipeline}>{node.identity}")
+        self.consumer = f"{pipeline}>{node.identity}"
+        """Its name among the journal's consumers."""
+        self._reader: Reader = journal.reader(self.consumer)
         self._gathering = Gathering(journal, self._reader, preference)
         self._retrying = Retrying(node.retry, durable=journal.durable)
         self._office = DeadLetterOffice(pipeline, node.identity, dead_letters, metrics, log)

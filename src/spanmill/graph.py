@@ -2,8 +2,8 @@
 
 Start runs against the flow and stop with it, so that every component drains into one that is alive:
 
-    start:  extensions, exporters, journals, deliveries, processors, receivers
-    stop:   receivers, intakes, deliveries, journals, exporters, processors, extensions
+    start:  extensions, exporters, consumers of processors, journals, deliveries, processors, receivers
+    stop:   receivers, intakes, deliveries, journals, exporters, processors and their consumers, extensions
 """
 
 import asyncio
@@ -11,8 +11,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from spanmill import following
 from spanmill.admission import Admission, JournalRoom
 from spanmill.component import BatchPreference, Intake, Settings, Status
 from spanmill.config.models import Configuration
@@ -21,6 +23,7 @@ from spanmill.delivery import STORE_RETRY, Delivered, Delivery
 from spanmill.disk import Disk
 from spanmill.errors import Busy, StartError
 from spanmill.exporter_node import ExporterNode
+from spanmill.following import Followers, follow
 from spanmill.intake import SignalIntake
 from spanmill.journal import Journal
 from spanmill.journal.directory import DEAD_LETTERS, JournalDirectory
@@ -87,8 +90,10 @@ class Graph:
             if not built_type(Kind.EXTENSIONS, i.type).ignored
         }
         self.exporters = self._build_exporters()
+        self.followers: Followers = {}
         self.pipelines = self._build_pipelines()
         self.deliveries = self._build_deliveries()
+        self._followings = list(following.deliveries(self.pipelines.values(), self.followers, metrics, fatal))
         self.receivers = {i: self._build(Kind.RECEIVERS, i) for i in configuration.used(Kind.RECEIVERS)}
         self.intakes = self._build_intakes()
 
@@ -97,7 +102,8 @@ class Graph:
     def _build(self, kind: Kind, identity: ComponentId, signal: Signal | None = None) -> Any:
         config = self._configuration.components(kind)[identity]
         factory = built_type(kind, identity.type).load_factory()
-        settings = Settings(kind, identity, component_log(kind.singular, str(identity)), self._metrics, signal)
+        state = Path(self._configuration.service.journal.directory)
+        settings = Settings(kind, identity, component_log(kind.singular, str(identity)), self._metrics, signal, state)
         return factory(config, settings)
 
     def _build_exporters(self) -> dict[ComponentId, ExporterNode]:
@@ -118,6 +124,7 @@ class Graph:
                 for processor in section.processors
             ]
             stores = any(exporter in self.exporters for exporter in section.exporters)
+            stores = follow(transforms, self.followers) or stores
             pipelines[identity] = Pipeline(identity, transforms, self._journal(identity) if stores else None)
         for identity, section in service.pipelines.items():
             connectors = {e for e in section.exporters if e in self._configuration.connectors}
@@ -198,8 +205,7 @@ class Graph:
             await self._start("extension", identity, extension)
         if self.journals is not None:
             await self.journals.open()
-        for identity, node in self.exporters.items():
-            await self._start("exporter", identity, node.exporter)
+        await self._start_consumers()
         for pipeline in self.pipelines.values():
             if pipeline.journal is not None:
                 await pipeline.journal.start()
@@ -207,7 +213,7 @@ class Graph:
         if self._memory_guard is not None:
             await self._memory_guard.start(ComponentHost(self, self._pages, _GUARD))
             self._is_guarded = True
-        for delivery in self.deliveries:
+        for delivery in (*self.deliveries, *self._followings):
             await delivery.start()
         for pipeline in self.pipelines.values():
             for measured in pipeline.transforms:
@@ -216,6 +222,12 @@ class Graph:
         for identity, receiver in self.receivers.items():
             await self._start("receiver", identity, receiver)
         self._is_started = True
+
+    async def _start_consumers(self) -> None:
+        following.warn_of_repeats(self._configuration, self.followers, self._log)
+        for kind, nodes in (("exporter", self.exporters), ("processor", self.followers)):
+            for identity, node in nodes.items():
+                await self._start(kind, identity, node.exporter)
 
     async def _start(self, kind: str, identity: ComponentId, component: Any) -> None:
         name = f"{kind}/{identity}"
@@ -238,7 +250,7 @@ class Graph:
             self._is_guarded = False
             await self._memory_guard.stop()
         await _within(deadline, (intake.drain() for intake in self.intakes.values()))
-        await _within(deadline, (delivery.drain() for delivery in self.deliveries))
+        await _within(deadline, (delivery.drain() for delivery in (*self.deliveries, *self._followings)))
         grace = max(deadline, asyncio.get_running_loop().time() + 1.0)
         await _within(grace, (p.journal.stop() for p in self.pipelines.values() if p.journal is not None))
         if self.journals is not None:
@@ -284,21 +296,24 @@ class Graph:
             keeps = pipeline.journal is not None and pipeline.journal.durable
             if exporters and exporters <= stuck and not keeps:
                 reasons.append(f"nothing leaves pipeline {pipeline.identity}: every exporter of it is failing")
-        components = self._states | {f"exporter/{name}": state for name, state in failing.items()}
+        components = self._states | failing
         uptime = time.monotonic() - self._built
         return Status(not reasons, tuple(reasons), uptime, components)
 
     def _failing(self) -> tuple[dict[str, str], set[str]]:
-        """The exporters that fail, with how; and those that have for so long that nothing may be expected of them."""
+        """The exporters and followers that fail, by name with how; and the ids of those that have for so long that
+        nothing may be expected of them."""
         now = asyncio.get_running_loop().time()
         failing, stuck = {}, set()
-        for identity, node in self.exporters.items():
+        nodes = [(f"exporter/{i}", node) for i, node in self.exporters.items()]
+        nodes += [(f"processor/{i}", node) for i, node in self.followers.items()]
+        for name, node in nodes:
             breaker, since = node.breaker, node.breaker.failing_since
             long = since is not None and now - since > _FAILING_SECONDS
             if long or breaker.is_open:
-                failing[str(identity)] = f"failing: {breaker.reason}"
+                failing[name] = f"failing: {breaker.reason}"
             if long:
-                stuck.add(str(identity))
+                stuck.add(str(node.identity))
         return failing, stuck
 
     def report_fatal(self, error: BaseException) -> None:

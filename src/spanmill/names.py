@@ -31,6 +31,11 @@ class ComponentId(NamedTuple):
         return f"{self.type}/{self.name}" if self.name else self.type
 
 
+def follower(processor: ComponentId) -> ComponentId:
+    """What the consumer of a processor is called among a journal's consumers; no exporter is of this type."""
+    return ComponentId(Kind.PROCESSORS.singular, str(processor))
+
+
 class PipelineId(NamedTuple):
     """`signal` or `signal/name`, as written in the configuration."""
 

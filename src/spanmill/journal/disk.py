@@ -30,7 +30,7 @@ from spanmill.journal.room import Room
 from spanmill.journal.segment import Segment, scan
 from spanmill.journal.shelf import Shelf
 from spanmill.journal.stored import StoredBatch, store
-from spanmill.names import PipelineId
+from spanmill.names import Kind, PipelineId
 from spanmill.telemetry.logs import Log
 from spanmill.telemetry.metrics import Metrics
 
@@ -88,6 +88,7 @@ class DiskJournal:
         metrics.gauge("spanmill_journal_held_bytes", lambda: self.held_bytes, **labels)
         metrics.gauge("spanmill_journal_capacity_bytes", lambda: self.max_bytes, **labels)
         metrics.gauge("spanmill_journal_oldest_age", self._oldest_age, **labels)
+        metrics.gauge("spanmill_journal_disk_free_bytes", lambda: self._disk.free_bytes(directory), **labels)
 
     @property
     def max_bytes(self) -> int:
@@ -139,7 +140,10 @@ class DiskJournal:
         known = cursors.done if cursors is not None else {}
         for name, reader in self._readers.items():
             reader.place(known.get(name, oldest if cursors is None else last))
-        self._orphans = {name: done for name, done in known.items() if name not in self._readers}
+        follower = f"{self._pipeline}>{Kind.PROCESSORS.singular}/"  # nothing is kept for one that comes back
+        self._orphans = {
+            name: done for name, done in known.items() if name not in self._readers and not name.startswith(follower)
+        }
         for name, done in self._orphans.items():
             if items := self.items_after(done):
                 self._log.warning(

@@ -5,7 +5,7 @@ for it work unchanged. Recording is a dictionary look-up and an addition; render
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import accumulate
@@ -89,6 +89,7 @@ def _journal_definitions() -> Iterator[MetricDefinition]:
         "held_bytes": "Bytes that wait for some exporter, by pipeline.",
         "capacity_bytes": "Most bytes that may wait, by pipeline.",
         "oldest_age": "Seconds that the oldest record has waited for some exporter.",
+        "disk_free_bytes": "Bytes left to the collector on the journal's disk, by pipeline.",
     }
     units = {"oldest_age": "seconds"}
     for name, text in names.items():
@@ -114,6 +115,32 @@ def _journal_definitions() -> Iterator[MetricDefinition]:
     )
     yield MetricDefinition(
         "spanmill_journal_group_records", "histogram", "Records that one write and one sync served.", SIZE_BUCKETS
+    )
+
+
+def _budget_definitions() -> Iterator[MetricDefinition]:
+    gauges = {
+        "llm_budget_spent_usd": "USD spent in the period under way, by budget and value of its column.",
+        "llm_budget_limit_usd": "USD that may be spent in a period.",
+        "llm_budget_unpriced_calls": "Calls in the period under way whose price is not known: `spent` lacks them.",
+        "llm_cost_day_over_day_ratio": "What the last 24 hours cost over what the 24 hours before them did.",
+    }
+    for name, text in gauges.items():
+        yield MetricDefinition(name, "gauge", text)
+    yield MetricDefinition(
+        "llm_budget_notifications",
+        "counter",
+        "Thresholds that were reached, by what became of telling it: sent, failed, late, in_doubt.",
+    )
+    yield MetricDefinition(
+        "llm_budget_overflowed_calls",
+        "counter",
+        "Calls summed up as `other` because their column has too many values.",
+    )
+    yield MetricDefinition(
+        "llm_budget_ignored_calls",
+        "counter",
+        "Calls that no budget counts, because they began long ago (late) or in the future (early).",
     )
 
 
@@ -172,6 +199,12 @@ def _definitions() -> Iterator[MetricDefinition]:
         "seconds",
     )
     yield MetricDefinition(
+        "spanmill_processor_waiting_bytes",
+        "gauge",
+        "Bytes in the journal that a processor which reads it has not had.",
+        unit="bytes",
+    )
+    yield MetricDefinition(
         "otelcol_exporter_queue_size", "gauge", "Bytes held in the journal for the exporter.", unit="bytes"
     )
     yield MetricDefinition("otelcol_exporter_queue_capacity", "gauge", "Bytes the journal may hold.", unit="bytes")
@@ -182,6 +215,7 @@ def _definitions() -> Iterator[MetricDefinition]:
         "1 while the exporter is taken to be down and is only tried once in a while, otherwise 0.",
     )
     yield from _dead_letter_definitions()
+    yield from _budget_definitions()
     yield MetricDefinition(
         "otelcol_exporter_queue_batch_send_size", "histogram", "Items handed to the exporter at once.", SIZE_BUCKETS
     )
@@ -247,6 +281,7 @@ class Metrics:
         self._counters: dict[tuple[str, Labels], Counter] = {}
         self._observed: dict[tuple[str, Labels], Callable[[], float]] = {}
         self._histograms: dict[tuple[str, Labels], Histogram] = {}
+        self._families: list[tuple[str, Callable[[], Iterable[tuple[Labels, float]]]]] = []
 
     def counter(self, name: str, **labels: str) -> Counter:
         """The counter of that name and those labels; made when first asked for. Keep it: the look-up is not free."""
@@ -255,6 +290,10 @@ class Metrics:
     def gauge(self, name: str, read: Callable[[], float], **labels: str) -> None:
         """Have `read` called at every scrape, in another thread. A read that raises leaves its series out."""
         self._observed[_checked(name, "gauge"), tuple(sorted(labels.items()))] = read
+
+    def gauges(self, name: str, read: Callable[[], Iterable[tuple[Labels, float]]]) -> None:
+        """The same for series that come and go: `read` gives all there are, with their labels sorted by name."""
+        self._families.append((_checked(name, "gauge"), read))
 
     def observed_counter(self, name: str, read: Callable[[], float], **labels: str) -> None:
         """A counter that somebody else counts (the operating system): `read` as for a gauge."""
@@ -273,6 +312,10 @@ class Metrics:
         for (name, labels), read in list(self._observed.items()):
             with suppress(Exception):
                 series.setdefault(name, []).append(Reading(DEFINITIONS[name], labels, read()))
+        for name, read_all in list(self._families):
+            with suppress(Exception):
+                found = [Reading(DEFINITIONS[name], labels, value) for labels, value in read_all()]
+                series.setdefault(name, []).extend(found)
         for (name, labels), histogram in list(self._histograms.items()):
             counts, total = histogram.read()
             series.setdefault(name, []).append(

@@ -6,8 +6,10 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
+from spanmill.config.authentication import is_header_name
 from spanmill.config.base import Misfit, Model
 from spanmill.config.blocks import RetryOnFailure
+from spanmill.config.problems import describe, did_you_mean
 from spanmill.config.values import Duration, Positive, Secret, invalid
 from spanmill.processors.llm_cost.budgets.periods import Period, time_zone
 from spanmill.signal import Signal
@@ -87,6 +89,16 @@ class Webhook(Model):
     retry_on_failure: RetryOnFailure = RetryOnFailure()
     """How a notification that failed for now is tried again; for an hour unless `max_elapsed_time` says otherwise."""
 
+    @field_validator("headers")
+    @classmethod
+    def sendable(cls, headers: dict[str, Secret]) -> dict[str, Secret]:
+        for name, value in headers.items():
+            if not is_header_name(name):
+                raise invalid(f"{describe(name)} is not the name of a header field", "a name such as Authorization")
+            if any(ord(character) < 32 or ord(character) == 127 for character in value.reveal()):
+                raise invalid(f"the header field {name} holds a line break or another control character", "text")
+        return headers
+
     @field_validator("url")
     @classmethod
     def is_url(cls, url: Secret) -> Secret:
@@ -136,7 +148,6 @@ class Budgets(Model):
         """Columns that there are not, or that hold no text."""
         import pyarrow as pa
 
-        from spanmill.config.problems import did_you_mean
         from spanmill.schema.spans import SPANS
 
         columns = [*ALIASES, MODEL, *(column.name for column in SPANS.columns if column.type == pa.string())]

@@ -113,7 +113,8 @@ def _missing(batch: Batch, rows: pa.BooleanArray) -> np.ndarray:
     """Calls that should have had a price: those that failed before any token was counted cost nothing."""
     failed = pc.equal(batch.column("status_code"), "error").filter(rows).fill_null(False)
     counted = batch.column("total_tokens").is_valid().filter(rows)
-    return pc.or_(counted, pc.invert(failed)).to_numpy(zero_copy_only=False)
+    missing: np.ndarray = pc.or_(counted, pc.invert(failed)).to_numpy(zero_copy_only=False)
+    return missing
 
 
 def _nano(cost: pa.Decimal128Array) -> np.ndarray:
@@ -134,4 +135,5 @@ def _weighted(numbers: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
     """Each number as often as its span counts, rounded to a whole one: the same in whatever batch it comes."""
     if weight is None:
         return numbers
-    return np.clip(np.rint(numbers * weight), -_MOST, _MOST).astype(np.int64)
+    products: np.ndarray = np.clip(np.rint(numbers * weight), -_MOST, _MOST)
+    return products.astype(np.int64)

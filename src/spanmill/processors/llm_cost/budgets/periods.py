@@ -30,24 +30,12 @@ class Calendar:
         self._zone = time_zone(zone)
         self.start = lru_cache(maxsize=4096)(self._start)
         """The first second of the period in which a slot lies: `start(period, moment // SLOT_SECONDS)`."""
+        self.end = lru_cache(maxsize=4096)(self._end)
+        """The first second after a period: `end(period, start)`."""
 
     def current(self, period: Period, moment: float) -> int:
         """The first second of the period that a moment lies in."""
         return self.start(period, int(moment // SLOT_SECONDS))
-
-    def end(self, period: Period, start: int) -> int:
-        """The first second after the period that begins at `start`."""
-        first = self.local(start)
-        match period:
-            case Period.HOUR:  # of some length: one zone moves its clocks by half an hour
-                slot = start // SLOT_SECONDS + 4
-                while self.start(period, slot) <= start:
-                    slot += 1
-                return self.start(period, slot)
-            case Period.DAY:
-                return _midnight(first + timedelta(days=1))
-            case Period.MONTH:
-                return _midnight((first.replace(day=1) + timedelta(days=32)).replace(day=1))
 
     def local(self, moment: float) -> datetime:
         """The moment on the zone's clocks."""
@@ -66,6 +54,19 @@ class Calendar:
                 return _midnight(moment)
             case Period.MONTH:
                 return _midnight(moment.replace(day=1))
+
+    def _end(self, period: Period, start: int) -> int:
+        first = self.local(start)
+        match period:
+            case Period.HOUR:  # of some length: one zone moves its clocks by half an hour
+                slot = start // SLOT_SECONDS + 4
+                while self.start(period, slot) <= start:
+                    slot += 1
+                return self.start(period, slot)
+            case Period.DAY:
+                return _midnight(first + timedelta(days=1))
+            case Period.MONTH:
+                return _midnight((first.replace(day=1) + timedelta(days=32)).replace(day=1))
 
 
 def _midnight(moment: datetime) -> int:
