@@ -1,12 +1,15 @@
 """Configuration of the llm_cost processor."""
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from spanmill.config.base import Model
+from spanmill.config.base import Misfit, Model
 from spanmill.config.values import Duration, Flag, Positive
+from spanmill.processors.llm_cost.budgets.config import Budgets
 from spanmill.processors.llm_cost.price_config import PriceConfig
+from spanmill.signal import Signal
 
 
 class LlmCostProcessorConfig(Model):
@@ -28,3 +31,9 @@ class LlmCostProcessorConfig(Model):
     memory_size_mib: Positive = 32
     """Memory for recognising restated and repeated calls across requests. 1 MiB remembers some 40,000 spans, for a
     quarter of which it is certain."""
+    budgets: Budgets | None = None
+    """Limits of what calls may cost, and who is told when they are reached. None: nothing is summed up."""
+
+    def misfits(self, signal: Signal) -> Iterator[Misfit]:
+        if self.budgets is not None:
+            yield from (misfit._replace(path=("budgets", *misfit.path)) for misfit in self.budgets.misfits(signal))
