@@ -3,22 +3,23 @@
 Messages differ in every row, so this is work for each row that carries content, in Python; `messages` does it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from spanmill.llm.attribute_index import AttributeIndex
 from spanmill.llm.dialect import CONTENT_COLUMNS, ContentSource, load_canonical
-from spanmill.llm.messages import documents, dumps, messages
+from spanmill.llm.messages import documents, dumps, messages, tool_call_messages, tool_response_messages
 from spanmill.llm.reading import Reading
 from spanmill.signal import Signal
 
 _ROLES = {"input": "user", "output": "assistant", "system_instructions": "system"}
 _TOOL = "execute_tool"
+_FINISH = "finish_reason"
 
 
 @dataclass(slots=True)
@@ -43,12 +44,15 @@ class Content:
                 self._rows.setdefault(row, _Row()).found.setdefault(column, (source.form, value))
 
     def columns(self, facts: Mapping[str, pa.Array]) -> dict[str, pa.Array]:
-        """The columns that have a value. `facts`: `operation`, `tool_name`, `tool_call_id`, `finish_reason`."""
+        """The columns that have a value. `facts`: `operation`, `tool_name`, `tool_call_id`, `finish_reason`.
+
+        Also `finish_reason` itself, with what only the messages of calls say.
+        """
         if not self._rows:
             return {}
         chosen = pa.array(list(self._rows), pa.int64())
         known = {name: values.take(chosen).to_pylist() for name, values in facts.items()}
-        texts: dict[str, list[str | None]] = {name: [] for name in CONTENT_COLUMNS}
+        texts: dict[str, list[str | None]] = {name: [] for name in (*CONTENT_COLUMNS, _FINISH)}
         for position, row in enumerate(self._rows.values()):
             written = _written(row.found, {name: values[position] for name, values in known.items()})
             for name, column in texts.items():
@@ -57,7 +61,12 @@ class Content:
         take[chosen.to_numpy()] = np.arange(len(chosen))
         at = pa.array(take, mask=take < 0)
         arrays = {name: pa.array(column, pa.string()) for name, column in texts.items()}
-        return {name: array.take(at) for name, array in arrays.items() if array.null_count < len(array)}
+        columns = {name: array.take(at) for name, array in arrays.items() if array.null_count < len(array)}
+        if self._reading.batch.signal is Signal.LOGS:
+            columns.pop(_FINISH, None)
+        elif _FINISH in columns:
+            columns[_FINISH] = pc.coalesce(facts[_FINISH], columns[_FINISH])
+        return columns
 
     def _values(self, source: ContentSource) -> Sequence[tuple[int, object]]:
         """Rows and what the source has for them."""
@@ -122,27 +131,26 @@ def _log_names(reading: Reading) -> list[str | None]:
 
 
 def _written(found: Mapping[str, tuple[str, object]], facts: Mapping[str, Any]) -> dict[str, str]:
-    """The row's columns as JSON texts."""
+    """The row's columns as JSON texts, and the `finish_reason` of a call that has none but in its messages."""
     columns: dict[str, str] = {}
     system: list[Any] = []
-    if "documents" in found:
-        columns["documents"] = dumps(documents(*found["documents"]))
+    if "documents" in found and (listed := documents(*found["documents"])):
+        columns["documents"] = dumps(listed)
     if "system_instructions" in found:
         form, value = found["system_instructions"]
         content = messages(form, value, "system")
         system = content.system or [part for message in content.messages for part in message.get("parts", ())]
+    if facts["operation"] == _TOOL:
+        return columns | _written_tool(found, facts)
     for name in ("input", "output"):
         if name not in found:
             continue
         form, value = found[name]
-        if facts["operation"] == _TOOL:
-            columns[name] = dumps(_TOOL_PART[name](value, facts))
-            continue
         content = messages(form, value, _ROLES[name])
         if not system:
             system = content.system
         if name == "output":
-            _finish(content.messages, facts["finish_reason"])
+            columns |= _finish(content.messages, facts)
         if content.messages:
             columns[name] = dumps(content.messages)
     if system:
@@ -150,33 +158,25 @@ def _written(found: Mapping[str, tuple[str, object]], facts: Mapping[str, Any]) 
     return columns
 
 
-def _finish(sent: list[dict[str, Any]], reason: str | None) -> None:
-    """Every answer says why it ended, as the convention has it."""
-    if reason and sent and sent[-1].get("role") == "assistant" and not sent[-1].get("finish_reason"):
-        sent[-1]["finish_reason"] = reason
+def _written_tool(found: Mapping[str, tuple[str, object]], facts: Mapping[str, Any]) -> dict[str, str]:
+    """What went in and came out of a tool is its arguments and its answer, whatever it looks like."""
+    columns: dict[str, str] = {}
+    if "input" in found:
+        call = tool_call_messages(found["input"][1], facts["tool_call_id"], facts["tool_name"])
+        columns["input"] = dumps(call)
+    if "output" in found:
+        answer = tool_response_messages(found["output"][1], facts["tool_call_id"])
+        if answer[0]["parts"][0].get("response") is not None:
+            columns["output"] = dumps(answer)
+    return columns
 
 
-def _tool_call(value: object, facts: Mapping[str, Any]) -> list[dict[str, Any]]:
-    part = {"type": "tool_call", "id": facts["tool_call_id"], "name": facts["tool_name"], "arguments": _plain(value)}
-    return [{"role": "assistant", "parts": [{key: held for key, held in part.items() if held is not None}]}]
-
-
-def _tool_response(value: object, facts: Mapping[str, Any]) -> list[dict[str, Any]]:
-    part = {"type": "tool_call_response", "id": facts["tool_call_id"], "response": _plain(value)}
-    return [{"role": "tool", "parts": [{key: held for key, held in part.items() if held is not None}]}]
-
-
-_TOOL_PART: dict[str, Callable[[object, Mapping[str, Any]], list[dict[str, Any]]]] = {
-    "input": _tool_call,
-    "output": _tool_response,
-}
-
-
-def _plain(value: object) -> object:
-    """Arguments and results of tools: JSON text parsed."""
-    if isinstance(value, str) and value[:1] in ("{", "[", '"'):
-        try:
-            return orjson.loads(value)
-        except ValueError:
-            return value
-    return value
+def _finish(sent: list[dict[str, Any]], facts: Mapping[str, Any]) -> dict[str, str]:
+    """Every answer says why it ended, as the convention has it; of a call, the column too."""
+    last = sent[-1] if sent and sent[-1].get("role") == "assistant" else None
+    if last is None:
+        return {}
+    if facts[_FINISH] and not last.get(_FINISH):
+        last[_FINISH] = facts[_FINISH]
+    is_call = facts["operation"] in load_canonical().calls
+    return {_FINISH: last[_FINISH]} if is_call and last.get(_FINISH) else {}

@@ -107,6 +107,8 @@ class Reading:
         if source.reads_part() or source.values or source.as_ or source.split:
             return None
         values = index.typed(key, kind)
+        if values is not None and kind == pa.string() and pc.any(pc.starts_with(values, '"')).as_py():
+            return None  # JSON texts of texts
         if values is not None and source.times is not None:
             if kind != pa.float64():
                 return None
