@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -177,9 +178,9 @@ def _chain(options: Options, dialect: Dialect | None, known: Mapping[str, Dialec
     content: dict[str, tuple[ContentSource, ...]] = {}
     for part in parts:
         for name, sources in part.columns.items():
-            columns[name] = columns.get(name, ()) + sources
+            columns[name] = _joined(columns.get(name, ()), sources)
         for name, places in part.content.items():
-            content[name] = content.get(name, ()) + places
+            content[name] = _joined(content.get(name, ()), places)
     if dialect is None:
         return Chain(None, columns, content)
     meaning = dialect.usage
@@ -192,10 +193,18 @@ def _chain(options: Options, dialect: Dialect | None, known: Mapping[str, Dialec
     )
 
 
+_S = TypeVar("_S")
+
+
+def _joined(asked: tuple[_S, ...], more: tuple[_S, ...]) -> tuple[_S, ...]:
+    """Each source once, where it comes first."""
+    return (*asked, *(source for source in more if source not in asked))
+
+
 def _mapped(values: pa.Array, table: Mapping[str, str], closed: bool) -> pa.Array:
     encoded = values.dictionary_encode()
     names = [
-        None if text is None else table.get(text.lower(), None if closed else text)
+        None if text is None else table.get(text.lower(), None if closed else text) or None
         for text in encoded.dictionary.to_pylist()
     ]
     return pa.array(names, pa.string()).take(encoded.indices)
