@@ -48,10 +48,9 @@ def requests(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if ".traces." in path.name or ".logs." in path.name)
 
 
-def captures() -> Iterator[Path]:
+def captures() -> list[Path]:
     """All captured requests that must have an expectation."""
-    for folder in FOLDERS:
-        yield from requests(folder)
+    return [path for folder in FOLDERS for path in requests(folder)]
 
 
 def read(path: Path) -> Batch:
