@@ -1,6 +1,6 @@
 """Looking up attributes of many rows by key, each key once for the whole batch."""
 
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import orjson
@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from spanmill.otlp.anyvalue import values_to_text
 from spanmill.otlp.attributes import entry_rows
+from spanmill.otlp.messages import AnyValue
 
 _CHILDREN = {
     pa.string(): "string_value",
@@ -16,6 +17,8 @@ _CHILDREN = {
     pa.bool_(): "bool_value",
 }
 _UINT16_KEYS = 1 << 16
+_MOST_BYTES = 256
+"""Lists that hold no more, each on the average, are remembered."""
 
 
 class AttributeIndex:
@@ -96,12 +99,20 @@ class AttributeIndex:
         arrays = self._values.field("array_value").take(entries)
         if arrays.null_count == 0:
             elements = arrays.field("values")
-            if (np.diff(elements.offsets.to_numpy()) == 1).all():
+            if (np.diff(elements.offsets.to_numpy()) == 1).all() and elements.nbytes < _MOST_BYTES * len(values):
                 distinct = elements.flatten().dictionary_encode()
-                _, first = np.unique(distinct.indices.to_numpy(), return_index=True)
-                texts = values_to_text(self._values.take(entries.take(pa.array(first))))
-                return pa.DictionaryArray.from_arrays(distinct.indices, texts)
+                texts = [_list_of_one(element) for element in distinct.dictionary.to_pylist()]
+                if None not in texts:
+                    return pa.DictionaryArray.from_arrays(distinct.indices, pa.array(texts, pa.string()))
         return values_to_text(self._values.take(entries)).dictionary_encode()
+
+    @cached_property
+    def _is_distinct(self) -> bool:
+        """Whether no row has a key twice."""
+        rows = self.row_of_entry[self._order]
+        again = rows[1:] == rows[:-1]
+        again[self._starts[1:-1] - 1] = False  # the first entry of the next key
+        return not again.any()
 
     @cached_property
     def _order_array(self) -> pa.Array:
@@ -117,12 +128,19 @@ class AttributeIndex:
 
     def _spread(self, key: str, values: pa.Array) -> pa.Array:
         """From the key's values a value for each row, null where there is none."""
-        rows = self._rows(key)
-        if len(rows) == self.rows and (np.diff(rows) == 1).all():
+        if len(values) == self.rows and self._is_distinct:
             return values
+        rows = self._rows(key)
         take = np.full(self.rows, -1, np.int64)
         take[rows] = np.arange(len(rows))
         return values.take(pa.array(take, mask=take < 0))
+
+
+@lru_cache(4096)
+def _list_of_one(element: bytes) -> str | None:
+    """The JSON of a list with one serialized AnyValue in it, if that is a text."""
+    message = AnyValue.FromString(element)
+    return orjson.dumps([message.string_value]).decode() if message.WhichOneof("value") == "string_value" else None
 
 
 def _parsed(text: str) -> object:
