@@ -1,6 +1,7 @@
 """The journal on disk, from outside: what is appended is there after a restart, in order, for whom has not had it."""
 
 import asyncio
+import shutil
 import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -190,6 +191,11 @@ async def test_the_oldest_age_and_the_bytes_held_are_told(tmp_path: Path) -> Non
         assert it.readers["one"].held_items == 2
         it.take(2, "one")
         assert (it.value("held_bytes"), it.value("oldest_age")) == (0, 0)
+
+
+async def test_the_room_left_on_its_disk_is_told(tmp_path: Path) -> None:
+    async with Opened(tmp_path) as it:
+        assert 0 < it.value("disk_free_bytes") <= shutil.disk_usage(tmp_path).total
 
 
 @pytest.mark.parametrize("fsync", ["always", "interval", "never"])
