@@ -232,6 +232,9 @@ def _definitions() -> Iterator[MetricDefinition]:
         "counter",
         "Distinct values in a batch that were not of their column's type, by column; the column is null there.",
     )
+    yield MetricDefinition(
+        "llm_cost_unpriced_spans", "counter", "Calls of models that llm_cost could not price, by model and reason."
+    )
     yield MetricDefinition("spanmill_prometheus_series", "gauge", "Series that a prometheus exporter holds.")
     yield MetricDefinition(
         "spanmill_prometheus_dropped_points",

@@ -29,11 +29,25 @@ class LlmCostProcessorConfig(Model):
     duplicate_window: Duration = 600.0
     """Two spans with the same `response_id` whose starts are no further apart are one call, reported twice."""
     memory_size_mib: Positive = 32
-    """Memory for recognising restated and repeated calls across requests. 1 MiB remembers some 40,000 spans, for a
-    quarter of which it is certain."""
+    """Memory for recognising restated and repeated calls across requests. For each MiB the newest 10,000 spans are
+    remembered, and most of the newest 40,000."""
     budgets: Budgets | None = None
     """Limits of what calls may cost, and who is told when they are reached. None: nothing is summed up."""
 
     def misfits(self, signal: Signal) -> Iterator[Misfit]:
+        from spanmill.processors.llm_cost.entries import entry_misfits
+
+        yield from entry_misfits(self.prices)
+        if self.free is not None:
+            yield from _condition_misfits(self.free, signal)
         if self.budgets is not None:
             yield from (misfit._replace(path=("budgets", *misfit.path)) for misfit in self.budgets.misfits(signal))
+
+
+def _condition_misfits(sql: str, signal: Signal) -> Iterator[Misfit]:
+    from spanmill.conditions import Condition, InvalidCondition
+
+    try:
+        Condition(sql, signal)
+    except InvalidCondition as error:
+        yield Misfit(("free",), error.problem, f"a SQL condition over {signal.table}", error.hint)

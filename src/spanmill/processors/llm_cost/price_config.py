@@ -17,6 +17,7 @@ from spanmill.config.values import Positive, invalid
 _LEAST_PER_MILLION: Final = Decimal("0.0001")
 """Nobody sells a million tokens for less; whoever writes less means one token."""
 _MOST: Final = Decimal(1_000_000)
+_MOST_TIMES: Final = 1000
 _PER_MILLION: Final = "USD per million tokens"
 
 
@@ -41,7 +42,8 @@ def parse_per_million(value: object) -> Decimal:
     """USD per million tokens. A price that can only be one token's is an error. Raises PydanticCustomError."""
     number = _number(value, _PER_MILLION)
     if 0 < number < _LEAST_PER_MILLION:
-        raise invalid("this looks like the price of one token", _PER_MILLION, f"Write {number * 10**6:f}.")
+        hint = f"Write {(number * 10**6).normalize():f}."
+        raise invalid("this looks like the price of one token", _PER_MILLION, hint)
     return number
 
 
@@ -50,7 +52,10 @@ def _parse_plain(value: object) -> Decimal:
 
 
 def _parse_multiplier(value: object) -> Decimal:
-    return _number(value, "a number, such as 0.85 for 15 % off")
+    number = _number(value, "a number, such as 0.85 for 15 % off")
+    if number > _MOST_TIMES:
+        raise invalid("the multiplier is too high", f"at most {_MOST_TIMES}")
+    return number
 
 
 def parse_date(value: object) -> datetime:
@@ -80,7 +85,6 @@ Moment = Annotated[
     WithJsonSchema({"type": "string"}),
 ]
 
-_PER_TOKEN: Final = "`{}`, in USD per million tokens"
 _OTHER_NAMES: Final = {
     "input_cost_per_token": "input",
     "output_cost_per_token": "output",
@@ -99,7 +103,7 @@ class TokenPrices(Model):
     `output`."""
 
     unsupported: ClassVar[Mapping[str, str]] = {
-        other: f"write {_PER_TOKEN.format(name)}" for other, name in _OTHER_NAMES.items()
+        other: f"write `{name}`, in {_PER_MILLION}" for other, name in _OTHER_NAMES.items()
     }
 
     input: PerMillion | None = None
