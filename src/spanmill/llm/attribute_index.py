@@ -99,7 +99,7 @@ class AttributeIndex:
         arrays = self._values.field("array_value").take(entries)
         if arrays.null_count == 0:
             elements = arrays.field("values")
-            if (np.diff(elements.offsets.to_numpy()) == 1).all() and elements.nbytes < _MOST_BYTES * len(values):
+            if (np.diff(elements.offsets.to_numpy()) == 1).all() and elements.nbytes < _MOST_BYTES * len(arrays):
                 distinct = elements.flatten().dictionary_encode()
                 texts = [_list_of_one(element) for element in distinct.dictionary.to_pylist()]
                 if None not in texts:
