@@ -40,7 +40,8 @@ def epoch_nanoseconds(text: str) -> int | None:
     number = _number(text)
     if number is not None:
         factor = next((factor for least, factor in _UNITS if number >= least), 1_000_000_000)
-        nanoseconds = int(number * factor)
+        # A double holds no more than 256 nanoseconds' precision of a time of our days.
+        nanoseconds = int(text) * factor if text.isascii() and text.isdigit() else int(number * factor)
         return nanoseconds if 0 < nanoseconds < _LARGEST else None
     try:
         time = datetime.fromisoformat(text)

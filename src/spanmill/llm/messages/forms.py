@@ -21,6 +21,7 @@ FORMS = {
     "text": "Plain text, or a value to be shown as JSON.",
     "vercel_response": "What the Vercel AI SDK answers: {'text', 'reasoning', 'toolCalls', 'object', 'finishReason'}.",
     "vercel_tool_calls": "The calls of tools in it alone, as JSON text.",
+    "vercel_values": "A list of what is embedded, each as JSON text.",
 }
 """Every form's name, and what a value of it is."""
 
@@ -94,6 +95,12 @@ def _add_calls(value: object, into: Conversation) -> None:
         into.add("assistant", found)
 
 
+def _add_values(value: object, into: Conversation) -> None:
+    values = decoded(value)
+    for held in values if isinstance(values, list) else (values,):
+        _add_text(decoded(held), into)
+
+
 _ADDERS: dict[str, Callable[[object, Conversation], None]] = {
     "auto": _add_any,
     "gen_ai": _add_any,
@@ -105,5 +112,6 @@ _ADDERS: dict[str, Callable[[object, Conversation], None]] = {
     "text": _add_text,
     "vercel_response": _flat(add_vercel_response),
     "vercel_tool_calls": _add_calls,
+    "vercel_values": _add_values,
 }
 assert FORMS.keys() == _ADDERS.keys()
