@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from spanmill.disk import Disk
 from spanmill.errors import StartError
 from spanmill.lock import DirectoryInUse
 from spanmill.processors.llm_cost.budgets.state import Corrupt, NewerState, StateFile
@@ -18,11 +19,11 @@ _T = TypeVar("_T")
 class Book:
     """Used on the event loop, but for `tally`, which any thread may read."""
 
-    def __init__(self, directory: Path, name: str, log: Log) -> None:
+    def __init__(self, directory: Path, name: str, log: Log, disk: Disk | None = None) -> None:
         """`name`: of the processor, for errors."""
         self.tally = Tally()
         """What is on the disk. Never changed, only replaced."""
-        self._file, self._name, self._log = StateFile(directory), name, log
+        self._file, self._name, self._log = StateFile(directory, disk), name, log
         self._changing = asyncio.Lock()
 
     async def open(self) -> None:

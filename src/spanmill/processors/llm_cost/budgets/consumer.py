@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from spanmill.batch import Batch
 from spanmill.component import BatchPreference, Host, Position, Settings
+from spanmill.disk import Disk
 from spanmill.errors import Busy, StartError
 from spanmill.processors.llm_cost.budgets.book import Book
 from spanmill.processors.llm_cost.budgets.config import Budgets
@@ -56,7 +57,9 @@ _NOTHING_COUNTED: Final = _Counted({}, {}, 0, 0)
 class BudgetConsumer:
     """Implements `component.Exporter`, for the journals of all pipelines that the processor stands in."""
 
-    def __init__(self, config: Budgets, settings: Settings, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, config: Budgets, settings: Settings, clock: Callable[[], float] = time.time, disk: Disk | None = None
+    ) -> None:
         """`clock`: seconds since 1970."""
         directory = config.directory or settings.state_directory / "budgets" / quote(str(settings.id), safe="")
         self._config, self._settings, self._clock = config, settings, clock
@@ -66,7 +69,7 @@ class BudgetConsumer:
         self._ledger = Ledger(self._calendar, periods, config.max_values)
         self._thresholds = Thresholds(config, self._calendar)
         self._name = f"{settings.kind.singular} {settings.id}"
-        self._book = Book(Path(directory), self._name, settings.log)
+        self._book = Book(Path(directory), self._name, settings.log, disk)
         self._notifier: Notifier | None = None
         self._pruned = 0
 
@@ -82,8 +85,9 @@ class BudgetConsumer:
         Gauges(self._config, self._calendar, lambda: self._book.tally, self._clock).register(self._settings.metrics)
         if self._config.webhook is not None:
             self._notifier = Notifier(
-                self._config.webhook, self._config, self._calendar, self._book, self._settings.log, self._count_notice
-            )
+                self._config.webhook, self._config, self._book, self._settings.log, self._count_notice,
+                calendar=self._calendar, clock=self._clock,
+            )  # fmt: skip
             self._notifier.start()
 
     async def committed(self, journal: str, signal: Signal) -> int | None:
@@ -124,6 +128,7 @@ class BudgetConsumer:
             return tally, _NOTHING_COUNTED
         first = int(self._ledger.first_moment(now) // SLOT_SECONDS)
         last = int((now + EARLY_SECONDS) // SLOT_SECONDS)
+        tally = self._pruned_hourly(tally, now)
         changed, overflowed = dict[Scope, Sums](), dict[str, int]()
         for label in self._labels:
             added = self._ledger.add(tally, spendings(calls, [label], first, last), now)
@@ -131,9 +136,8 @@ class BudgetConsumer:
             changed |= added.changed
             if added.overflowed:
                 overflowed[label] = added.overflowed
-        tally = self._pruned_hourly(tally, now).at(position)
         reached = self._reached(tally, changed, now)
-        return tally.with_notices(reached), _Counted(reached, overflowed, *_outside(calls, first, last))
+        return tally.at(position).with_notices(reached), _Counted(reached, overflowed, *_outside(calls, first, last))
 
     def _resume(self, tally: Tally) -> tuple[Tally, _Counted]:
         """What the last run left undone, and what other limits mean for what was spent."""

@@ -24,8 +24,9 @@ def message(budgets: Budgets, calendar: Calendar, key: NoticeKey, notice: Notice
         _reset(calendar, key, now),
     ]
     if spent.unpriced:
-        calls = f"{spent.unpriced / BILLION:,.0f}" if spent.unpriced >= BILLION else "1"
-        lines.append(f"Not included: {calls} calls whose price is not known. More was spent than this says.")
+        number = max(1, round(spent.unpriced / BILLION))
+        calls = "1 call" if number == 1 else f"{number:,} calls"
+        lines.append(f"Not included: {calls} whose price is not known. More was spent than this says.")
     return "\n".join(lines)
 
 

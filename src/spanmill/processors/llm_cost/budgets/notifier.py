@@ -6,7 +6,6 @@ whose outcome a crash has hidden is not made again.
 
 import asyncio
 import hashlib
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
@@ -32,9 +31,11 @@ class Notifier:
     """Belongs to the event loop."""
 
     def __init__(
-        self, webhook: Webhook, budgets: Budgets, calendar: Calendar, book: Book, log: Log, count: Count
-    ) -> None:
-        self._webhook, self._budgets, self._calendar = webhook, budgets, calendar
+        self, webhook: Webhook, budgets: Budgets, book: Book, log: Log, count: Count, *,
+        calendar: Calendar, clock: Callable[[], float],
+    ) -> None:  # fmt: skip
+        """`clock`: seconds since 1970."""
+        self._webhook, self._budgets, self._calendar, self._clock = webhook, budgets, calendar, clock
         self._book, self._log, self._count = book, log, count
         retry = webhook.retry_on_failure
         if retry.max_elapsed_time is None:
@@ -111,7 +112,7 @@ class Notifier:
             return Answer(Result.FAILED, "the state file cannot be written")
         scope = Scope(self._budgets.limits[key.budget].label, key.value)
         spent = self._book.tally.spent(scope, key.period, key.start)
-        text = message(self._budgets, self._calendar, key, notice, spent, time.time())
+        text = message(self._budgets, self._calendar, key, notice, spent, self._clock())
         try:
             answer = await poster.post(text, _identity(key, notice))
         except Exception as error:  # noqa: BLE001 - a defect must not end the telling of others

@@ -71,7 +71,7 @@ class StateFile:
 def _dump(tally: Tally) -> bytes:
     body = orjson.dumps(
         {
-            "positions": tally.positions,
+            "positions": dict(tally.positions),
             "scopes": [
                 [*scope, [[period, start, str(a.nano_usd), str(a.unpriced)] for (period, start), a in sums.items()]]
                 for scope, sums in tally.scopes.items()
