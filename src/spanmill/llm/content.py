@@ -36,12 +36,18 @@ class Content:
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
         self._rows: dict[int, _Row] = {}
+        self._open: dict[str, np.ndarray] = {}
+        """For each column the rows for which nothing was found yet."""
 
     def gather(self, column: str, source: ContentSource, rows: np.ndarray) -> None:
         """Take what the source has for the rows that are true, where nothing was found yet."""
-        for row, value in self._values(source):
-            if rows[row]:
-                self._rows.setdefault(row, _Row()).found.setdefault(column, (source.form, value))
+        still_open = self._open.setdefault(column, np.ones(len(self._reading.batch), bool))
+        wanted = rows & still_open
+        if not wanted.any():
+            return
+        for row, value in self._values(source, wanted):
+            self._rows.setdefault(row, _Row()).found[column] = (source.form, value)
+            still_open[row] = False
 
     def columns(self, facts: Mapping[str, pa.Array]) -> dict[str, pa.Array]:
         """The columns that have a value. `facts`: `operation`, `tool_name`, `tool_call_id`, `finish_reason`.
@@ -68,22 +74,26 @@ class Content:
             columns[_FINISH] = pc.coalesce(facts[_FINISH], columns[_FINISH])
         return columns
 
-    def _values(self, source: ContentSource) -> Sequence[tuple[int, object]]:
-        """Rows and what the source has for them."""
+    def _values(self, source: ContentSource, wanted: np.ndarray) -> Sequence[tuple[int, object]]:
+        """Those of the rows that are wanted for which the source has something, and what it has."""
         index = self._reading.attributes
         if source.attribute is not None:
             if source.attribute not in index:
                 return []
-            texts = index.text(source.attribute).to_pylist()
-            return [(row, text) for row, text in enumerate(texts) if text]
+            rows = np.flatnonzero(wanted)
+            texts = index.text(source.attribute).take(pa.array(rows)).to_pylist()
+            return [(row, text) for row, text in zip(rows.tolist(), texts, strict=True) if text]
         if source.prefix is not None:
             flat: dict[int, dict[str, object]] = {}
             for key in index.with_prefix(source.prefix):
                 suffix = key[len(source.prefix) :]
                 for row, value in index.objects(key):
-                    flat.setdefault(row, {})[suffix] = value
+                    if wanted[row]:
+                        flat.setdefault(row, {})[suffix] = value
             return list(flat.items())
-        return self._log_events(source) if self._reading.batch.signal is Signal.LOGS else self._span_events(source)
+        is_log = self._reading.batch.signal is Signal.LOGS
+        events = self._log_events(source) if is_log else self._span_events(source)
+        return [(row, value) for row, value in events if wanted[row]]
 
     def _span_events(self, source: ContentSource) -> Sequence[tuple[int, object]]:
         names = self._reading.event_names
