@@ -109,8 +109,8 @@ COMPONENTS: Final[tuple[ComponentType, ...]] = (
         Kind.EXPORTERS,
         "prometheus",
         "Prometheus",
-        "serves received metrics for Prometheus to scrape",
-        signals=frozenset({Signal.METRICS}),
+        "serves received metrics, and metrics of LLM calls, for Prometheus to scrape",
+        signals=frozenset({Signal.METRICS, Signal.TRACES}),
     ),
     _in_package(Kind.EXPORTERS, "file", "File", "writes OTLP to files"),
     _in_package(

@@ -163,8 +163,8 @@ service:
         ("traces: ", "traces: the pipeline has no receiver"),
         ("trace: {receivers: [otlp], exporters: [debug]}", 'found "trace". Did you mean "traces"?'),
         (
-            "traces: {receivers: [otlp], exporters: [prometheus]}",
-            "the exporter prometheus takes metrics and stands in a pipeline of traces",
+            "logs: {receivers: [otlp], exporters: [prometheus]}",
+            "the exporter prometheus takes metrics or traces and stands in a pipeline of logs",
         ),
         (
             "traces: {receivers: [otlp], exporters: [forward]}",

@@ -1,12 +1,15 @@
 """Configuration of the prometheus exporter."""
 
+from collections.abc import Iterator
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, model_validator
 
-from spanmill.config.base import Model, warn
+from spanmill.config.base import Misfit, Model, warn
 from spanmill.config.blocks import NO_AUTH, TlsServer
 from spanmill.config.values import Duration, Endpoint, Flag, Positive
+from spanmill.exporters.prometheus.llm.config import LlmMetricsConfig
+from spanmill.signal import Signal
 
 TranslationStrategy = Literal[
     "UnderscoreEscapingWithSuffixes", "UnderscoreEscapingWithoutSuffixes", "NoUTF8EscapingWithSuffixes", "NoTranslation"
@@ -32,7 +35,7 @@ class ResourceConversion(Model):
 
 
 class PrometheusExporterConfig(Model):
-    """Serves the metrics received on `/metrics`, for Prometheus to scrape."""
+    """Serves the metrics received on `/metrics`, for Prometheus to scrape. In a traces pipeline it counts LLM calls."""
 
     also_accepted: ClassVar = {"add_metric_suffixes": "retired; write `translation_strategy`"}
     unsupported: ClassVar = {"auth": NO_AUTH, "middlewares": "not supported"}
@@ -48,8 +51,9 @@ class PrometheusExporterConfig(Model):
     metric_expiration: Duration = 300.0
     """A series that got no point for so long is no longer served."""
     max_series: Positive = 250_000
-    """How many lines the page may have. Points that would need more are dropped and counted, so that attributes with
-    ever new values cannot use up the memory. Not in the Collector."""
+    """How many lines the metrics received may have on the page, and the same again those of LLM calls. What would need
+    more is dropped and counted, so that attributes with ever new values cannot use up the memory. Not in the
+    Collector."""
     resource_constant_labels: ResourceLabels = ResourceLabels()
     """Which resource attributes become labels of every series."""
     resource_to_telemetry_conversion: ResourceConversion = ResourceConversion()
@@ -62,6 +66,12 @@ class PrometheusExporterConfig(Model):
     """How OTLP names become Prometheus names."""
     tls: TlsServer | None = None
     """TLS of the listener. None: plain HTTP."""
+    llm: LlmMetricsConfig = LlmMetricsConfig()
+    """What it counts of LLM calls where it stands in a traces pipeline. Not in the Collector."""
+
+    def misfits(self, signal: Signal) -> Iterator[Misfit]:
+        if signal is Signal.TRACES:
+            yield from self.llm.unfit_labels()
 
     @model_validator(mode="before")
     @classmethod

@@ -1,12 +1,17 @@
-"""The prometheus exporter: keeps the last value of every series received, and serves them for Prometheus to scrape."""
+"""The prometheus exporter: keeps the last value of every series received, and serves them for Prometheus to scrape.
+
+In a traces pipeline it counts LLM calls, which come to the same page.
+"""
 
 import asyncio
+from collections import Counter
 
 from spanmill.batch import Batch
 from spanmill.component import BatchPreference, Host, Position, Settings
 from spanmill.exporters.prometheus.accumulator import Accumulator
 from spanmill.exporters.prometheus.config import PrometheusExporterConfig
 from spanmill.exporters.prometheus.labels import Labels
+from spanmill.exporters.prometheus.llm.aggregator import LlmMetrics
 from spanmill.exporters.prometheus.naming import Naming
 from spanmill.exporters.prometheus.series import Store
 from spanmill.signal import Signal
@@ -15,6 +20,7 @@ from spanmill.telemetry.pages import Contribution
 
 _ADVICE = {
     "conflict": "another metric of another type has the same Prometheus name; rename one of them",
+    "llm_limit": "raise `max_series`, or lower `max_values` of labels under `llm`",
     "limit": "raise `max_series`, or send fewer attributes",
     "out_of_order": "points must arrive in the order of their time",
     "overlap": "two senders write one delta series; give each a `service.instance.id`",
@@ -33,12 +39,20 @@ class PrometheusExporter:
         self._owner = f"{settings.kind}.{settings.id}"
         self._store = Store(config.max_series, config.metric_expiration)
         naming = Naming(config.translation_strategy, config.namespace)
+        labels = Labels(config, naming)
         self._accumulator = Accumulator(
             naming,
-            Labels(config, naming),
+            labels,
             self._store,
             exemplars=config.enable_open_metrics,
             max_cached=2 * config.max_series,
+        )
+        self._llm = LlmMetrics(
+            config.llm,
+            max_lines=config.max_series,
+            name=lambda name, kind: naming.metric(name, "", kind, False),
+            constant=labels.constant(),
+            exemplars=config.enable_open_metrics,
         )
         self._contribution: Contribution | None = None
 
@@ -53,7 +67,7 @@ class PrometheusExporter:
     async def start(self, host: Host) -> None:
         """Put the series on the page of the endpoint. Raises `StartError` when it cannot be served."""
         name = str(self._settings.id)
-        self._settings.metrics.gauge("spanmill_prometheus_series", lambda: self._store.lines, exporter=name)
+        self._settings.metrics.gauge("spanmill_prometheus_series", self._lines, exporter=name)
         config = self._config
         self._contribution = await host.pages.serve(
             config.endpoint, self._owner, self.collect, tls=config.tls, open_metrics=config.enable_open_metrics
@@ -63,18 +77,31 @@ class PrometheusExporter:
         return None
 
     async def export(self, batch: Batch, position: Position) -> None:
-        """Take the points in. Those that cannot be shown are counted, and do not fail the batch."""
-        dropped = await asyncio.to_thread(self._accumulator.consume, batch.records)
+        """Take the points or calls in. Those that cannot be shown are counted, and do not fail the batch.
+
+        Nothing of a batch is counted when this raises, so that it may be tried again.
+        """
+        dropped = await asyncio.to_thread(self._consume, batch)
         for reason, count in dropped.items():
             labels = {"exporter": str(self._settings.id), "reason": reason}
             self._settings.metrics.counter("spanmill_prometheus_dropped_points", **labels).add(count)
             self._settings.log.warning("metric points dropped", reason=reason, points=count, advice=_ADVICE[reason])
 
+    def _consume(self, batch: Batch) -> Counter[str]:
+        """How many items are not on the page, by reason."""
+        if batch.signal is Signal.TRACES:
+            return +Counter({"llm_limit": self._llm.consume(batch)})
+        return self._accumulator.consume(batch.records)
+
+    def _lines(self) -> int:
+        return self._store.lines + self._llm.lines
+
     def collect(self) -> list[Family]:
         """What is on the page now."""
         with self._store.lock:
             self._store.purge()
-            return self._store.snapshot(self._config.send_timestamps)
+            received = self._store.snapshot(self._config.send_timestamps)
+        return received + self._llm.families()
 
     async def stop(self) -> None:
         """Take the series off the page. Safe twice."""

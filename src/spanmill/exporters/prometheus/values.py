@@ -1,7 +1,7 @@
 """What a series holds: a number, buckets, exponential buckets or quantiles. Immutable, so that a page can be written
 while the next batch comes in."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import inf
@@ -94,8 +94,8 @@ class Quantiles:
 
 def histogram_samples(
     labels: LabelSet,
-    cumulative: list[tuple[float, int]],
-    count: int,
+    cumulative: Sequence[tuple[float, float]],
+    count: float,
     total: float | None,
     timestamp_ns: int | None,
     exemplars: Exemplars,

@@ -1,0 +1,1 @@
+"""Metrics of LLM calls, counted from the spans of a traces pipeline."""

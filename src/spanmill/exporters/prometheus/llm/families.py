@@ -1,0 +1,155 @@
+"""The metrics of LLM calls: names, labels, and what each is told of a batch's calls."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Literal, NamedTuple
+
+import numpy as np
+
+from spanmill.exporters.prometheus.llm.calls import Calls
+from spanmill.exporters.prometheus.llm.spaces import ONE, Parts
+
+_TOKEN_TYPES: Final = ("input", "output", "cache_read", "cache_write", "reasoning")
+
+SEMCONV_TOKENS: Final = tuple(float(4**power) for power in range(14))
+"""Buckets of `gen_ai.client.token.usage` (OpenTelemetry's semantic conventions, "Generative AI client metrics")."""
+SEMCONV_SECONDS: Final = tuple(2**power / 100 for power in range(14))
+"""Buckets of `gen_ai.client.operation.duration`, seconds (the same)."""
+
+
+class Observation(NamedTuple):
+    """What a family is told."""
+
+    rows: np.ndarray | None
+    """Of which calls, some perhaps twice; None: of each, once."""
+    values: np.ndarray
+    """One for each of them: what a counter adds, what a histogram observes, the part of a ratio."""
+    part: np.ndarray | int = 0
+    """For each of them which of the family's `parts` it is for."""
+    wholes: np.ndarray | None = None
+    """Of ratios."""
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """One family. Additional labels come to those named here."""
+
+    name: str
+    type: Literal["counter", "histogram", "gauge"]
+    help: str
+    labels: tuple[str, ...]
+    observe: Callable[[Calls], Observation | None]
+    """None: nothing to tell."""
+    parts: Parts = ONE
+    buckets: str | tuple[float, ...] = ()
+    """Of a histogram, or under which key they are configured."""
+    starts_at_zero: bool = False
+    """On the page as soon as its label set is seen at all, so that `increase()` notices the first one counted."""
+    unit: str = ""
+    exemplars: bool = False
+
+
+def _requests(calls: Calls) -> Observation:
+    return Observation(None, np.ones(calls.count), calls.failed.astype(np.int64))
+
+
+def _each(rows: np.ndarray) -> Observation | None:
+    return Observation(rows, np.ones(len(rows))) if len(rows) else None
+
+
+def _known(values: np.ndarray | None) -> Observation | None:
+    """The values that are not NaN."""
+    if values is None:
+        return None
+    known = values == values
+    if known.all():
+        return Observation(None, values)
+    rows = np.flatnonzero(known)
+    return Observation(rows, values[rows]) if len(rows) else None
+
+
+def _tokens(calls: Calls, types: tuple[str, ...]) -> Observation | None:
+    rows, values, parts = [], [], []
+    for part, kind in enumerate(types):
+        known = _known(calls.tokens(kind))
+        if known is not None:
+            rows.append(calls.every if known.rows is None else known.rows)
+            values.append(known.values)
+            parts.append(np.full(len(known.values), part))
+    return Observation(np.concatenate(rows), np.concatenate(values), np.concatenate(parts)) if rows else None
+
+
+def _cache_hits(calls: Calls) -> Observation | None:
+    wholes, parts = calls.tokens("input"), calls.tokens("cache_read")
+    if wholes is None:
+        return None
+    rows = np.flatnonzero(wholes > 0)
+    if not len(rows):
+        return None
+    values = np.zeros(len(rows)) if parts is None else np.nan_to_num(parts[rows])
+    return Observation(rows, values, wholes=wholes[rows])
+
+
+_MODEL, _MODEL_FEATURE = ("model",), ("model", "feature")
+_GEN_AI = ("gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model", "gen_ai_response_model")
+
+LLM: Final = (
+    Definition(
+        "llm_requests_total", "counter", "Calls of a model, by how they ended.", _MODEL_FEATURE, _requests,
+        Parts("status", ("ok", "error")), starts_at_zero=True,
+    ),
+    Definition(
+        "llm_latency_seconds", "histogram", "Seconds that calls took.", _MODEL_FEATURE,
+        lambda calls: _known(calls.seconds), buckets="latency", unit="seconds", exemplars=True,
+    ),
+    Definition(
+        "llm_tokens_total", "counter",
+        "Tokens. Those from and to the cache are part of the input, those of reasoning part of the output.", _MODEL,
+        lambda calls: _tokens(calls, _TOKEN_TYPES), Parts("type", _TOKEN_TYPES),
+    ),
+    Definition(
+        "llm_cost_usd_total", "counter", "Price of calls, USD, as far as a price is known.", _MODEL_FEATURE,
+        lambda calls: _known(calls.cost_usd),
+    ),
+    Definition(
+        "llm_time_to_first_token_seconds", "histogram", "Seconds from the request to the first token.",
+        _MODEL_FEATURE, lambda calls: _known(calls.first_token_seconds), buckets="time_to_first_token", unit="seconds",
+    ),
+    Definition(
+        "llm_output_tokens_per_second", "histogram", "Speed of answers, from the first token on if they were streamed.",
+        _MODEL_FEATURE, lambda calls: _known(calls.output_tokens_per_second), buckets="output_tokens_per_second",
+    ),
+    Definition(
+        "llm_unpriced_requests_total", "counter", "Calls that no price was found for.", _MODEL,
+        lambda calls: _each(calls.unpriced), starts_at_zero=True,
+    ),
+    Definition(
+        "llm_retries_total", "counter", "How often requests had been sent before.", _MODEL_FEATURE,
+        lambda calls: _known(calls.retries), starts_at_zero=True,
+    ),
+    Definition(
+        "llm_rate_limited_requests_total", "counter", "Calls that failed because of a provider's rate limit.",
+        _MODEL_FEATURE, lambda calls: _each(calls.rate_limited), starts_at_zero=True,
+    ),
+    Definition(
+        "llm_cache_hit_ratio", "gauge", "Part of recent input tokens that came from the provider's cache.", _MODEL,
+        _cache_hits,
+    ),
+    Definition(
+        "llm_tokens_per_request", "histogram", "Tokens of a call.", ("prompt_name", "prompt_version"),
+        lambda calls: _tokens(calls, ("input", "output")), Parts("type", ("input", "output")),
+        buckets="tokens_per_request",
+    ),
+)  # fmt: skip
+
+GEN_AI: Final = (
+    Definition(
+        "gen_ai_client_token_usage", "histogram", "Number of input and output tokens used.", _GEN_AI,
+        lambda calls: _tokens(calls, ("input", "output")), Parts("gen_ai_token_type", ("input", "output")),
+        buckets=SEMCONV_TOKENS,
+    ),
+    Definition(
+        "gen_ai_client_operation_duration_seconds", "histogram", "Duration of operations.", (*_GEN_AI, "error_type"),
+        lambda calls: _known(calls.seconds), buckets=SEMCONV_SECONDS, unit="seconds",
+    ),
+)  # fmt: skip
