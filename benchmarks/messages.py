@@ -30,11 +30,12 @@ def agent(length: int) -> list[dict[str, object]]:
     arguments = '{"order_id": "ORD-20260211-7781", "customer_email": "minji.kim@example.co.kr"}'
     result = '{"order_id": "ORD-20260211-7781", "status": "delivered", "amount": 129000, "buyer": {"name": "Kim"}}'
     call = {"id": "call_0_ecb3411d", "type": "function", "function": {"name": "get_order", "arguments": arguments}}
-    turns = [
+    turns: list[dict[str, object]] = [
         {"role": "assistant", "content": None, "tool_calls": [call]},
         {"role": "tool", "tool_call_id": "call_0_ecb3411d", "content": result},
     ]
-    return [*conversation(2), *(turns[number % 2] for number in range(length - 2))]
+    said = [turns[number % 2] for number in range(length - 2)]
+    return conversation(2) + said
 
 
 def canonical(said: list[dict[str, object]]) -> list[dict[str, object]]:

@@ -26,6 +26,7 @@ _DATA_URI = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _RUN = re.compile(r"[A-Za-z0-9+/_-]++={0,2}")
+_STANDARD_RUN = re.compile(r"[A-Za-z0-9+/]++={0,2}")
 _SIGNATURES = (
     ("iVBORw0KGgo", "image/png"),
     ("/9j/", "image/jpeg"),
@@ -106,7 +107,7 @@ def blob(data: bytes, mime_type: str | None, modality: str | None = None) -> Par
 
 def blob_of_base64(text: str, mime_type: str | None, modality: str | None = None) -> Part:
     """As `blob`, of base64 text; of the text itself when it is not valid."""
-    data = _decoded(text)
+    data = base64_bytes(text)
     if mime_type is None:
         mime_type = next((known for start, known in _SIGNATURES if text.startswith(start)), None)
     return blob(text.encode("utf-8", "replace") if data is None else data, mime_type, modality)
@@ -139,7 +140,7 @@ def _marker(part: Part) -> str:
     return f"<{part['mime_type']}, {part['bytes']} bytes, sha256:{part['sha256']}>"
 
 
-def _decoded(text: str) -> bytes | None:
+def base64_bytes(text: str) -> bytes | None:
     """The bytes of base64 of either alphabet, with or without line breaks and padding; None when it is not valid."""
     if "\n" in text or " " in text:
         text = "".join(text.split())
@@ -166,13 +167,19 @@ def _long_runs(text: str) -> Iterator[tuple[int, int]]:
         run = _RUN.match(text, start)
         assert run is not None
         done = run.end()
-        if done - first >= MIN_BASE64 and _looks_like_base64(text[first:done]):
-            yield first, done
+        if done - first >= MIN_BASE64:
+            yield from _runs_of_one_alphabet(text[first:done], first)
+
+
+def _runs_of_one_alphabet(run: str, offset: int) -> Iterator[tuple[int, int]]:
+    """What of the run is base64; where it mixes both alphabets, the URL-safe one only joins words to it."""
+    mixed = ("-" in run or "_" in run) and ("+" in run or "/" in run)
+    for found in _STANDARD_RUN.finditer(run) if mixed else _RUN.finditer(run):
+        if found.end() - found.start() >= MIN_BASE64 and _looks_like_base64(found[0]):
+            yield offset + found.start(), offset + found.end()
 
 
 def _looks_like_base64(run: str) -> bool:
-    """Digits and letters of both cases, one alphabet: no hexadecimal numbers, gene sequences, rulers, paths."""
-    if ("-" in run or "_" in run) and ("+" in run or "/" in run):
-        return False
+    """Digits and letters of both cases: no hexadecimal numbers, gene sequences, rulers."""
     letters = run[:MIN_BASE64]
     return letters.upper() != letters and letters.lower() != letters and any(digit in letters for digit in "0123456789")

@@ -37,9 +37,10 @@ def add_openinference(flat: Flat, into: Conversation) -> None:
     """`N.message.*` of OpenInference, also `N.prompt.text`, `N.completion.text` and `N.embedding.text`."""
     for group in indexed(flat):
         content = group.get("message.content")
-        plain = len(group) == 2 and type(content) is str and not content.startswith("[{")
-        if plain and into.add_text(group.get("message.role"), content):
-            continue
+        if type(content) is str and len(group) == 2 and not content.startswith("[{"):
+            added = into.add_text(group.get("message.role"), content)
+            if added:
+                continue
         text = next((group[key] for key in _OTHER_TEXTS if key in group), None)
         if text is not None:
             into.add(into.role, parts(text))

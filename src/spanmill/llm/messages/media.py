@@ -4,7 +4,15 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from spanmill.llm.messages.binary import Part, blob, blob_of_base64, blob_of_data_uri, cut_text, modality_of
+from spanmill.llm.messages.binary import (
+    Part,
+    base64_bytes,
+    blob,
+    blob_of_base64,
+    blob_of_data_uri,
+    cut_text,
+    modality_of,
+)
 
 LANGFUSE_TOKEN = "@@@langfuseMedia:"  # noqa: S105 (a marker that Langfuse's SDKs put in place of media)
 
@@ -19,6 +27,8 @@ _CONTENT = ("data", "base64", "bytes", "file_data", "content")
 """Keys whose text is the content itself, in base64 or as a data URI; media of no other spelling are in `_PLACE`."""
 _PLACE = ("uri", "url", "image_url", "image", "audio", "video", "file", "file_url", "file_uri", "fileUri", "source")
 _FORMATS = {"jpg": "jpeg", "mp3": "mpeg"}
+_LONGEST_NAME, _LONGEST_PATH = 64, 256
+"""Characters of what stands in the place of a URI without being one; from then on it is base64."""
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,40}://")
 
 
@@ -80,7 +90,7 @@ def _content(text: str, mime_type: str | None, modality: str | None, is_place: b
         return blob_of_data_uri(text, mime_type, modality if mime_type else None)
     if _URI.match(text):
         return _uri(modality, mime_type, text)
-    if is_place and len(text) < 256:
+    if is_place and (len(text) < _LONGEST_NAME or (len(text) < _LONGEST_PATH and base64_bytes(text) is None)):
         return _uri(modality, mime_type, text)
     return blob_of_base64(text, mime_type, modality)
 

@@ -7,14 +7,15 @@ nothing to the conversation.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from spanmill.llm.messages import langchain, responses_api
-from spanmill.llm.messages.conversation import Conversation, next_text
+from spanmill.llm.messages import answers, langchain, responses_api
+from spanmill.llm.messages.conversation import Conversation
 from spanmill.llm.messages.json_text import loads
 from spanmill.llm.messages.parts import is_block, json_parts, parts, text_parts
 from spanmill.llm.messages.pydantic_ai import add_model_message, is_model_message
 
 _WRAPPED = 6
 """Levels of objects around the messages."""
+_Adder = Callable[[Mapping[Any, Any], Conversation, int], bool]
 _ENCODED = 3
 """JSON text in JSON text in JSON text."""
 _LANGWATCH = ("chat_messages", "json", "raw", "list", "text", "evaluation_result", "guardrail_result", "error")
@@ -146,7 +147,7 @@ def _add_wrapped(value: Mapping[Any, Any], into: Conversation, wrapped: int) -> 
     return True
 
 
-def _add_request(key: str) -> Callable[[Mapping[Any, Any], Conversation, int], bool]:
+def _add_request(key: str) -> _Adder:
     """A request: the system prompt beside the messages comes first."""
 
     def add(value: Mapping[Any, Any], into: Conversation, wrapped: int) -> bool:
@@ -172,75 +173,7 @@ def _system(value: object) -> object:
     return value["parts"] if isinstance(value, dict) and "parts" in value else value
 
 
-def _add_choices(value: Mapping[Any, Any], into: Conversation, _wrapped: int) -> bool:
-    """OpenAI's answer: {"choices": [{"message": {}, "finish_reason"}]}; older ones have text."""
-    choices = value["choices"]
-    if not isinstance(choices, list) or not choices or not all(isinstance(choice, dict) for choice in choices):
-        return False
-    for choice in choices:
-        message = choice.get("message") or choice.get("delta")
-        reason = next_text(choice, ("finish_reason", "finishReason"))
-        if isinstance(message, dict):
-            into.add_message(message, into.role_of(message), reason)
-        else:
-            into.add(into.role, parts(choice.get("text")), None, reason)
-    return True
-
-
-def _add_generations(value: Mapping[Any, Any], into: Conversation, _wrapped: int) -> bool:
-    """LangChain's LLMResult: {"generations": [[{"text", "message", "generation_info"}]]}."""
-    lists = value["generations"]
-    flat = (
-        [entry for some in lists for entry in (some if isinstance(some, list) else [some])]
-        if isinstance(lists, list)
-        else []
-    )
-    if not flat or not all(isinstance(entry, dict) for entry in flat):
-        return False
-    for entry in flat:
-        information = entry.get("generation_info")
-        reason = next_text(information, ("finish_reason", "stop_reason")) if isinstance(information, dict) else None
-        message = entry.get("message")
-        known = langchain.unwrapped(message) if isinstance(message, dict) else None
-        if known is None:
-            into.add(into.role, parts(entry.get("text")), None, reason)
-        else:
-            role, fields = known
-            into.add_message(fields, into.role_of({"role": role}), reason or langchain.finish_reason(fields))
-    return True
-
-
-def _add_candidates(value: Mapping[Any, Any], into: Conversation, _wrapped: int) -> bool:
-    """Gemini's answer: {"candidates": [{"content": {"parts", "role"}, "finishReason"}]}."""
-    candidates = value["candidates"]
-    if not isinstance(candidates, list) or not candidates:
-        return False
-    if not all(isinstance(entry, dict) and isinstance(entry.get("content"), dict) for entry in candidates):
-        return False
-    for entry in candidates:
-        content = entry["content"]
-        into.add_message(content, into.role_of(content), next_text(entry, ("finishReason", "finish_reason")))
-    return True
-
-
-def _add_output(value: Mapping[Any, Any], into: Conversation, _wrapped: int) -> bool:
-    """The Responses API's answer, or Bedrock's: {"output": {"message": {}}, "stopReason"}."""
-    output = value["output"]
-    if isinstance(output, dict) and isinstance(output.get("message"), dict):
-        message = output["message"]
-        into.add_message(message, into.role_of(message), next_text(value, ("stopReason",)))
-        return True
-    if (
-        isinstance(output, list)
-        and output
-        and all(isinstance(item, dict) and responses_api.is_item(item) for item in output)
-    ):
-        responses_api.add_answer(value, output, into)
-        return True
-    return False
-
-
-def _add_held(key: str) -> Callable[[Mapping[Any, Any], Conversation, int], bool]:
+def _add_held(key: str) -> _Adder:
     """What holds messages under one key, whatever else it has."""
 
     def add(value: Mapping[Any, Any], into: Conversation, wrapped: int) -> bool:
@@ -256,13 +189,17 @@ def _add_constructed(value: Mapping[Any, Any], into: Conversation, wrapped: int)
     return held is not None and "messages" in held[1] and add_recognised(held[1], into, wrapped)
 
 
-_HOLDERS: dict[str, Callable[[Mapping[Any, Any], Conversation, int], bool]] = {
+def _nothing_deeper(add: Callable[[Mapping[Any, Any], Conversation], bool]) -> _Adder:
+    return lambda value, into, _wrapped: add(value, into)
+
+
+_HOLDERS: dict[str, _Adder] = {
     "messages": _add_request("messages"),
     "contents": _add_request("contents"),
-    "choices": _add_choices,
-    "generations": _add_generations,
-    "candidates": _add_candidates,
-    "output": _add_output,
+    "choices": _nothing_deeper(answers.add_choices),
+    "generations": _nothing_deeper(answers.add_generations),
+    "candidates": _nothing_deeper(answers.add_candidates),
+    "output": _nothing_deeper(answers.add_output_items),
     "input": _add_request("input"),
     "prompt": _add_request("prompt"),
     "prompts": _add_held("prompts"),

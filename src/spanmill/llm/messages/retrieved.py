@@ -46,7 +46,7 @@ def _documents(value: object, nested: int) -> list[Document]:
             return [{"content": cut(text)} for text in value]
         if len(value) > 0 and all(isinstance(inner, list) for inner in value) and nested:
             return [document for inner in value for document in _documents(inner, nested - 1)]
-        return [document for entry in value if isinstance(entry, dict) and (document := _document(entry))]
+        return [document for entry in value if isinstance(entry, dict) and entry and (document := _document(entry))]
     if not isinstance(value, dict) or not nested:
         return []
     for key in _LISTS:
@@ -59,7 +59,8 @@ def _documents(value: object, nested: int) -> list[Document]:
 def _document(fields: Mapping[Any, Any]) -> Document | None:
     """The document with those keys that are there; what else is known of it is metadata. None when it is none."""
     held = langchain.constructed(fields)
-    fields = dict(held[1] if held else fields)
+    given = held[1] if held else fields
+    fields = dict(given)
     document: Document = {}
     try:
         for key, names in (("id", _ID), ("score", _SCORE), ("content", _CONTENT)):
@@ -73,7 +74,7 @@ def _document(fields: Mapping[Any, Any]) -> Document | None:
             del fields["type"]
         rest = {str(key): cut(value) for key, value in fields.items() if value is not None}
     except TooDeepError:
-        return {"content": dumps(fields)}
+        return {"content": dumps(given)}
     if metadata is not None or rest:
         document["metadata"] = rest | metadata if isinstance(metadata, dict) else rest | _named(metadata)
     return document
