@@ -104,7 +104,7 @@ class Reading:
 
     def _direct(self, index: AttributeIndex, key: str, source: Source, kind: pa.DataType) -> pa.Array | None:
         """The values as they are, or a number times a number."""
-        if source.reads_part() or source.values or source.as_ or source.split:
+        if source.reads_part() or source.values or source.otherwise or source.as_ or source.split:
             return None
         values = index.typed(key, kind)
         if values is not None and kind == pa.string() and pc.any(pc.starts_with(values, '"')).as_py():

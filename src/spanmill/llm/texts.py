@@ -26,7 +26,7 @@ def parser(kind: pa.DataType, source: Source) -> Parser:
     if source.as_ is not None:
         return epoch_nanoseconds
     convert = _list(source.split) if pa.types.is_list(kind) else _PARSERS[kind]
-    if source.values:
+    if source.values or source.otherwise is not None:
         return _meaning({_written(value): meaning for value, meaning in source.values.items()}, source, convert)
     if source.times is not None:
         factor = source.times
