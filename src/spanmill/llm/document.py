@@ -117,7 +117,8 @@ def _source(source: Source) -> str:
         place += f" ~ {source.match}"
     notes = [f"times {source.times:g}"] if source.times is not None else []
     notes += ["a time"] if source.as_ is not None or (source.event and not source.attribute) else []
-    notes += [f"{value} is {meaning}" for value, meaning in source.values.items()]
+    notes += [f"{value} is {'nothing' if meaning == '' else meaning}" for value, meaning in source.values.items()]
+    notes += [f"anything else is {source.otherwise}"] if source.otherwise not in (None, "keep") else []
     return _noted(place, notes, source.when.operation if source.when else ())
 
 
