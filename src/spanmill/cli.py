@@ -133,7 +133,7 @@ def components() -> None:
             signals = ", ".join(sorted(signal.value for signal in component.signals))
             names = "".join(f", also {alias.name}" for alias in component.aliases)
             scope = "" if kind is Kind.EXTENSIONS else f" [{signals}]"
-            print(f"  {component.name:<16}{component.summary}{names}{scope}")
+            print(f"  {component.name:<18}{component.summary}{names}{scope}")
 
 
 @app.command("print-config")

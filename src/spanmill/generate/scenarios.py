@@ -13,9 +13,9 @@ from spanmill.generate.trace import Trace, messages
 Scenario = Callable[[Trace, Topic], None]
 
 _MODELS: Final = (
-    ("openai", "gpt-5-mini", "gpt-5-mini-2026-03-01"),
-    ("anthropic", "claude-sonnet-5", "claude-sonnet-5-20260201"),
-    ("gcp.gemini", "gemini-3-flash", "gemini-3-flash-001"),
+    ("openai", "gpt-5-mini", "gpt-5-mini-2025-08-07"),
+    ("anthropic", "claude-sonnet-4-5", "claude-sonnet-4-5-20250929"),
+    ("gcp.gemini", "gemini-2.5-flash", "gemini-2.5-flash"),
 )
 """Triples of provider, model asked for, model that answers."""
 
@@ -29,7 +29,7 @@ def rag_request(trace: Trace, topic: Topic) -> None:
     with trace.span("POST /ask", _http("/ask"), SpanKind.SERVER):
         trace.pass_time(0.3, 2)
         with trace.model_call(
-            "embeddings", "openai", "text-embedding-4-small", {"gen_ai.embeddings.dimension.count": 1024}
+            "embeddings", "openai", "text-embedding-3-small", {"gen_ai.embeddings.dimension.count": 1024}
         ) as span:
             trace.pass_time(15, 60)
             trace.spend_tokens(span, len(topic.question) // 3 + 3, 0)
