@@ -15,17 +15,20 @@ from typing import Final
 import numpy as np
 
 from spanmill.batch import Batch
-from spanmill.exporters.prometheus.llm.calls import ERROR_TYPE, MODEL, Calls, Source
+from spanmill.exporters.prometheus.llm.calls import MODEL, Calls, Source
 from spanmill.exporters.prometheus.llm.combinations import Combinations
 from spanmill.exporters.prometheus.llm.config import LlmMetricsConfig
 from spanmill.exporters.prometheus.llm.exemplars import LatestExemplars
 from spanmill.exporters.prometheus.llm.families import GEN_AI, LLM, Definition, Observation
-from spanmill.exporters.prometheus.llm.label_values import LabelValues
+from spanmill.exporters.prometheus.llm.label_values import LabelValues, Texts
 from spanmill.exporters.prometheus.llm.spaces import NOWHERE, Parts, Room, Space
 from spanmill.exporters.prometheus.llm.values import NEVER, Counters, Histograms, Ratios, Update
 from spanmill.telemetry.exposition import Family, FamilyType, LabelSet, Sample
 
 OVERFLOWED: Final = "llm_metrics_overflowed_label_values_total"
+_ERROR_TYPE: Final = "error_type"
+_OTHER_ERROR: Final = "_OTHER"
+"""OpenTelemetry's `error.type` of a failure that nobody names."""
 _MAX_COMBINATIONS: Final = 65_536
 """How many combinations of all labels are remembered: 100 bytes each."""
 
@@ -64,8 +67,10 @@ class LlmMetrics:
         self._families: list[_Held] = []
         for definition in (*(LLM if config.llm else ()), *(GEN_AI if config.gen_ai else ())):
             self._add(definition, name(definition.name, definition.type))
+        self._observers = {held.definition.observe: None for held in self._families}
         wanted = {label for space in self._spaces for label in space.labels}
         self._labels = [label for label in _labels(config) if label.name in wanted]
+        self._texts = Texts()
         self._overflowed: Counter[str] = Counter()
         self._overflowed_name = name(OVERFLOWED, "counter")
         self._next_purge = clock() + self._purge_seconds
@@ -124,7 +129,12 @@ class LlmMetrics:
             now = self.clock()
             self._purge(now, when_due=True)
             first, overflowed = self._locate(calls, now)
-            updates = [update for held in self._families for update in self._updates(held, calls, first, now)]
+            told = {observe: observe(calls) for observe in self._observers}
+            updates = [
+                update
+                for held in self._families
+                for update in self._updates(held, calls, told[held.definition.observe], first[held.space], now)
+            ]
             # All that may fail has been done.
             for update in updates:
                 update()
@@ -135,17 +145,7 @@ class LlmMetrics:
         """For each space and each call its first series; and how many calls have a label's value as `other`."""
         if self._combinations.held > _MAX_COMBINATIONS:
             self._forget()
-        overflowed: Counter[str] = Counter()
-        columns: list[np.ndarray | None] = []
-        for label in self._labels:
-            encoded = calls.encoded(label.source)
-            if encoded is None:
-                columns.append(None)
-                continue
-            numbers, over = label.numbers(encoded, now)
-            columns.append(numbers)
-            if over:
-                overflowed[label.name] = over
+        columns, overflowed = self._numbered(calls, now)
         try:
             known = len(self._combinations)
             numbers, new = self._combinations.numbers(columns, calls.count)
@@ -157,6 +157,29 @@ class LlmMetrics:
         self._used[numbers] = now
         return self._first[:, numbers], overflowed
 
+    def _numbered(self, calls: Calls, now: float) -> tuple[list[np.ndarray | None], Counter[str]]:
+        """For each label the number of each call's value, None for all missing."""
+        if self._texts.is_full:
+            self._texts.forget()
+            for label in self._labels:
+                label.forget_texts()
+        columns = [calls.text(label.source) for label in self._labels]
+        distinct = {id(column): column for column in columns if column is not None}
+        rows = dict(zip(distinct, self._texts.numbers(list(distinct.values())), strict=True)) if distinct else {}
+        overflowed: Counter[str] = Counter()
+        numbered: list[np.ndarray | None] = []
+        for label, column in zip(self._labels, columns, strict=True):
+            numbers = None
+            if column is not None:
+                numbers, over = label.numbers(rows[id(column)], self._texts, now)
+                if over:
+                    overflowed[label.name] = over
+            if label.name == _ERROR_TYPE and calls.failed.any():
+                known = np.zeros(calls.count, np.int64) if numbers is None else numbers
+                numbers = np.where(calls.failed & (known == 0), label.number(_OTHER_ERROR), known)
+            numbered.append(numbers)
+        return numbered, overflowed
+
     def _learn(self, known: int, columns: list[np.ndarray | None], new: np.ndarray) -> None:
         """Find the series of combinations not seen before, each of which a row in `new` has."""
         missing = known + len(new) - self._first.shape[1]
@@ -167,19 +190,20 @@ class LlmMetrics:
         texts: dict[str, list[str]] = {}
         for label, column in zip(self._labels, columns, strict=True):
             numbers = [0] * len(new) if column is None else column[new].tolist()
-            texts[label.name] = [label.texts[number] for number in numbers]
+            texts[label.name] = [label.values[number] for number in numbers]
         sets = [list(zip(*(texts[label] for label in space.labels), strict=True)) for space in self._spaces]
         for combination in range(len(new)):
             self._first[:, known + combination] = [
                 space.series(sets[index][combination]) for index, space in enumerate(self._spaces)
             ]
 
-    def _updates(self, held: _Held, calls: Calls, first: np.ndarray, now: float) -> Iterator[Update]:
-        series = first[held.space]
+    def _updates(
+        self, held: _Held, calls: Calls, observation: Observation | None, series: np.ndarray, now: float
+    ) -> Iterator[Update]:
+        """What `observation` changes. `series`: the first one of each call."""
         if held.definition.starts_at_zero:
             for part in range(self._spaces[held.space].width):
                 yield held.values.show(series + part, now)
-        observation = held.definition.observe(calls)
         if observation is None:
             return
         weights = calls.weight
@@ -295,7 +319,7 @@ def _labels(config: LlmMetricsConfig) -> Iterator[LabelValues]:
     }
     for name, (column, max_values) in gen_ai.items():
         yield LabelValues(f"gen_ai_{name}", ("column", column), max_values)
-    yield LabelValues("error_type", ERROR_TYPE, limits.error_type)
+    yield LabelValues(_ERROR_TYPE, ("column", "error_type"), limits.error_type)
     for name, label in config.labels.items():
         source: Source = label.source(name)
         yield LabelValues(name, source, label.max_values)

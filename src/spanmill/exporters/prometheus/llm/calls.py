@@ -20,26 +20,24 @@ from spanmill.schema.spans import SPANS
 _COMPUTED: Final = frozenset(column.name for column in SPANS.columns if column.compute is not None)
 _STATUS_ERROR: Final = 2
 _LAST_NANOSECOND: Final = 2**63 - 1
-_OTHER_ERROR: Final = "_OTHER"
-"""OpenTelemetry's `error.type` where no better one is known."""
 _USD_DIGITS: Final = 18
 """As many fit into the lower half of a decimal128."""
 
 Source = tuple[str, str]
-"""`column`, `attribute` or `resource_attribute`, and which; or one of those below."""
+"""`column`, `attribute` or `resource_attribute`, and which; or `MODEL`."""
 MODEL: Final[Source] = ("call", "model")
 """The model that was asked for, else the one that answered."""
-ERROR_TYPE: Final[Source] = ("call", "error_type")
-"""Why the call failed, `_OTHER` where nobody says; nothing where it did not."""
-_ASKED_MODEL: Final[Source] = ("column", "request_model")
 
 
-class Encoded(NamedTuple):
-    """A text column by its distinct values."""
+class Measure(NamedTuple):
+    """A number of each call that has one."""
 
-    texts: list[str | None]
-    indices: np.ndarray
-    """For each call which of the `texts` it has."""
+    every: np.ndarray
+    """One for each call, NaN where unknown."""
+    rows: np.ndarray | None
+    """The calls that have one; None: all."""
+    values: np.ndarray
+    """Theirs."""
 
 
 class Calls:
@@ -55,39 +53,25 @@ class Calls:
         self.count = 0 if chosen is None else int(chosen.true_count)
         if self.count < records.num_rows:
             self._chosen = chosen
-        self._encoded: dict[Source, Encoded | None] = {}
-        self._numbers: dict[str, np.ndarray | None] = {}
+        self._columns: dict[str, pa.Array | None] = {}
+        self._measures: dict[str, Measure | None] = {}
 
     # What a call is told apart by.
 
-    def encoded(self, source: Source) -> Encoded | None:
-        """The text from a source by its distinct values; None where no call has any."""
-        if source == MODEL and (asked := self._column("request_model")) is not None and not asked.null_count:
-            source = _ASKED_MODEL  # the same texts, which another label may want
-        if source not in self._encoded:
-            found = self._error_types() if source == ERROR_TYPE else _encode(self._text(source))
-            self._encoded[source] = found
-        return self._encoded[source]
-
-    def _error_types(self) -> Encoded | None:
-        if not self.failed.any():
-            return None
-        known = self.encoded(("column", "error_type"))
-        if known is None:
-            return Encoded([None, _OTHER_ERROR], self.failed.astype(np.int64))
-        unknown = np.array([not text for text in known.texts])[known.indices]
-        indices = np.where(self.failed & unknown, len(known.texts), known.indices)
-        return Encoded([*known.texts, _OTHER_ERROR], indices)
-
-    def _text(self, source: Source) -> pa.Array | None:
+    def text(self, source: Source) -> pa.StringArray | None:
+        """The text from a source; None where no call has any."""
         kind, name = source
-        if kind == "attribute":
-            return self._of_calls(values_to_text(get(self._batch.records.column("attributes"), name)))
-        if kind == "resource_attribute":
-            return self._of_resource(name)
-        if kind == "column":
-            return self._column(name)
-        return self._model()
+        if source == MODEL:
+            column = self._model()
+        elif kind == "attribute":
+            column = self._of_calls(values_to_text(get(self._batch.records.column("attributes"), name)))
+        elif kind == "resource_attribute":
+            column = self._of_resource(name)
+        else:
+            column = self._column(name)
+        if column is None or column.null_count == len(column):
+            return None
+        return column if column.type == pa.string() else column.cast(pa.string())
 
     def _of_resource(self, key: str) -> pa.Array:
         resource = self._batch.records.column("resource")
@@ -110,18 +94,18 @@ class Calls:
     @cached_property
     def weight(self) -> np.ndarray:
         """How many calls each stands for, after sampling."""
-        given = self._number("sample_weight")
+        given = self._measure("sample_weight")
         if given is None:
             return np.ones(self.count)
-        return np.where(np.isfinite(given), given, 1.0)
+        return given.every if given.rows is None else np.where(np.isnan(given.every), 1.0, given.every)
 
     @cached_property
-    def seconds(self) -> np.ndarray:
+    def seconds(self) -> Measure:
         """From the call's start to its end."""
         start, end = self._nanoseconds("start"), self._nanoseconds("end")
         known = (start > 0) & (end >= start) & (end <= _LAST_NANOSECOND)
         seconds = (end - start) / 1e9
-        return seconds if known.all() else np.where(known, seconds, np.nan)
+        return _measure(seconds, known)
 
     @cached_property
     def end_ns(self) -> np.ndarray:
@@ -154,48 +138,52 @@ class Calls:
             found |= says_rate_limit(error_type.take(some), ERROR_TYPES)
         return np.asarray(rows[found])
 
-    def tokens(self, kind: str) -> np.ndarray | None:
-        """Tokens of a kind (`input`, `output`, `cache_read`, ...); None where no call has any count."""
-        return self._number(f"{kind}_tokens")
+    def tokens(self, kind: str) -> Measure | None:
+        """Tokens of a kind (`input`, `output`, `cache_read`, ...)."""
+        return self._measure(f"{kind}_tokens")
 
     @cached_property
-    def cost_usd(self) -> np.ndarray | None:
+    def cost_usd(self) -> Measure | None:
         """USD of each call."""
         column = self._column("cost_usd")
-        return None if column is None else _not_negative(_decimals(column))
+        return None if column is None else _sound(_decimals(column))
 
     @property
-    def retries(self) -> np.ndarray | None:
+    def retries(self) -> Measure | None:
         """How often each had been sent before."""
-        return self._number("retries")
+        return self._measure("retries")
 
     @cached_property
-    def first_token_seconds(self) -> np.ndarray | None:
+    def first_token_seconds(self) -> Measure | None:
         """From the start to the first token."""
-        milliseconds = self._number("time_to_first_token_ms")
-        return None if milliseconds is None else milliseconds / 1e3
+        milliseconds = self._measure("time_to_first_token_ms")
+        if milliseconds is None:
+            return None
+        every, rows, values = milliseconds
+        return Measure(every / 1e3, rows, values / 1e3)
 
-    @cached_property
-    def output_tokens_per_second(self) -> np.ndarray | None:
+    @property
+    def output_tokens_per_second(self) -> Measure | None:
         """Speed of the answer: from its first token on where that is known and it was streamed, else of the whole."""
-        output, seconds = self.tokens("output"), self.seconds
+        output, first, seconds = self.tokens("output"), self.first_token_seconds, self.seconds.every
         if output is None:
             return None
-        first = self.first_token_seconds
         if first is not None:
+            waited = np.nan_to_num(first.every) if first.rows is not None else first.every
             streaming = self._column("streaming")
-            streamed = ~np.isnan(first)
             if streaming is not None:
-                streamed &= streaming.fill_null(True).to_numpy(zero_copy_only=False)
-            seconds = np.where(streamed, seconds - np.where(streamed, first, 0.0), seconds)
-        known = (output > 0) & (seconds > 0)
-        return np.asarray(np.divide(output, seconds, out=np.full(self.count, np.nan), where=known))
+                waited = waited * streaming.fill_null(True).to_numpy(zero_copy_only=False)
+            seconds = seconds - waited
+        known = (output.every > 0) & (seconds > 0)
+        return _measure(np.divide(output.every, seconds, out=np.zeros(self.count), where=known), known)
 
     @property
     def unpriced(self) -> np.ndarray:
         """Rows of the calls that a price was looked for and not found."""
         cost, source = self.cost_usd, self._column("price_source")
-        rows = self.every if cost is None else np.flatnonzero(np.isnan(cost))
+        if cost is not None and cost.rows is None:
+            return np.empty(0, np.int64)
+        rows = self.every if cost is None else np.flatnonzero(np.isnan(cost.every))
         if source is None or not len(rows):
             return np.empty(0, np.int64)
         unpriced = pc.starts_with(source.take(pa.array(rows)), "unpriced").fill_null(False)
@@ -221,42 +209,39 @@ class Calls:
 
     def _column(self, name: str) -> pa.Array | None:
         """A public column of the calls."""
-        column = self._given(name)
-        if column is None:
-            if name not in _COMPUTED:
-                return None
-            column = self._batch.column(name)
-        return self._of_calls(column)
+        if name not in self._columns:
+            column = self._batch.column(name) if name in _COMPUTED else self._given(name)
+            self._columns[name] = None if column is None else self._of_calls(column)
+        return self._columns[name]
 
     def _of_calls(self, column: pa.Array) -> pa.Array:
         return column if self._chosen is None else column.filter(self._chosen)
 
-    def _number(self, name: str) -> np.ndarray | None:
-        """A column of numbers; NaN where null, negative or not finite."""
-        if name not in self._numbers:
+    def _measure(self, name: str) -> Measure | None:
+        """A column of numbers; unknown where null, negative or not finite. None where no call has any."""
+        if name not in self._measures:
             column = self._column(name)
-            numbers = None if column is None else column.to_numpy(zero_copy_only=False)
-            self._numbers[name] = None if numbers is None else _not_negative(numbers.astype(np.float64, copy=False))
-        return self._numbers[name]
+            self._measures[name] = None if column is None else _sound(column.to_numpy(zero_copy_only=False))
+        return self._measures[name]
 
     def _nanoseconds(self, which: str) -> np.ndarray:
         times = self._of_calls(self._batch.records.column(f"{which}_time_unix_nano"))
         return np.asarray((times.fill_null(0) if times.null_count else times).to_numpy())
 
 
-def _encode(column: pa.Array | None) -> Encoded | None:
-    if column is None or column.null_count == len(column):
-        return None
-    if column.type != pa.string():
-        column = column.cast(pa.string())
-    encoded = column.dictionary_encode(null_encoding="encode")
-    return Encoded(encoded.dictionary.to_pylist(), encoded.indices.to_numpy())
-
-
-def _not_negative(numbers: np.ndarray) -> np.ndarray:
+def _sound(numbers: np.ndarray) -> Measure:
+    """Numbers as a measure, of which those that are negative or not finite are unknown."""
+    numbers = numbers.astype(np.float64, copy=False)
     if numbers.min() >= 0 and numbers.max() < np.inf:  # never where there is a NaN
-        return numbers
-    return np.where((numbers >= 0) & (numbers < np.inf), numbers, np.nan)
+        return Measure(numbers, None, numbers)
+    return _measure(numbers, (numbers >= 0) & (numbers < np.inf))
+
+
+def _measure(numbers: np.ndarray, known: np.ndarray) -> Measure:
+    if known.all():
+        return Measure(numbers, None, numbers)
+    rows = np.flatnonzero(known)
+    return Measure(np.where(known, numbers, np.nan), rows, numbers[rows])
 
 
 def _decimals(column: pa.Array) -> np.ndarray:

@@ -6,9 +6,10 @@ from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
-from spanmill.exporters.prometheus.llm.calls import Calls
+from spanmill.exporters.prometheus.llm.calls import Calls, Measure
 from spanmill.exporters.prometheus.llm.spaces import ONE, Parts
 
+_INPUT_AND_OUTPUT: Final = ("input", "output")
 _TOKEN_TYPES: Final = ("input", "output", "cache_read", "cache_write", "reasoning")
 
 SEMCONV_TOKENS: Final = tuple(float(4**power) for power in range(14))
@@ -57,37 +58,36 @@ def _each(rows: np.ndarray) -> Observation | None:
     return Observation(rows, np.ones(len(rows))) if len(rows) else None
 
 
-def _known(values: np.ndarray | None) -> Observation | None:
-    """The values that are not NaN."""
-    if values is None:
-        return None
-    known = values == values
-    if known.all():
-        return Observation(None, values)
-    rows = np.flatnonzero(known)
-    return Observation(rows, values[rows]) if len(rows) else None
+def _known(measure: Measure | None) -> Observation | None:
+    return None if measure is None or not len(measure.values) else Observation(measure.rows, measure.values)
 
 
 def _tokens(calls: Calls, types: tuple[str, ...]) -> Observation | None:
-    rows, values, parts = [], [], []
-    for part, kind in enumerate(types):
-        known = _known(calls.tokens(kind))
-        if known is not None:
-            rows.append(calls.every if known.rows is None else known.rows)
-            values.append(known.values)
-            parts.append(np.full(len(known.values), part))
-    return Observation(np.concatenate(rows), np.concatenate(values), np.concatenate(parts)) if rows else None
+    found = [(part, measure) for part, kind in enumerate(types) if (measure := calls.tokens(kind)) is not None]
+    if not found:
+        return None
+    return Observation(
+        np.concatenate([calls.every if measure.rows is None else measure.rows for _, measure in found]),
+        np.concatenate([measure.values for _, measure in found]),
+        np.repeat([part for part, _ in found], [len(measure.values) for _, measure in found]),
+    )
+
+
+def _seconds(calls: Calls) -> Observation | None:
+    return _known(calls.seconds)
+
+
+def _input_and_output(calls: Calls) -> Observation | None:
+    return _tokens(calls, _INPUT_AND_OUTPUT)
 
 
 def _cache_hits(calls: Calls) -> Observation | None:
     wholes, parts = calls.tokens("input"), calls.tokens("cache_read")
     if wholes is None:
         return None
-    rows = np.flatnonzero(wholes > 0)
-    if not len(rows):
-        return None
-    values = np.zeros(len(rows)) if parts is None else np.nan_to_num(parts[rows])
-    return Observation(rows, values, wholes=wholes[rows])
+    read = np.zeros(calls.count) if parts is None else np.nan_to_num(parts.every)
+    rows = wholes.rows
+    return Observation(rows, read if rows is None else read[rows], wholes=wholes.values)
 
 
 _MODEL, _MODEL_FEATURE = ("model",), ("model", "feature")
@@ -100,7 +100,7 @@ LLM: Final = (
     ),
     Definition(
         "llm_latency_seconds", "histogram", "Seconds that calls took.", _MODEL_FEATURE,
-        lambda calls: _known(calls.seconds), buckets="latency", unit="seconds", exemplars=True,
+        _seconds, buckets="latency", unit="seconds", exemplars=True,
     ),
     Definition(
         "llm_tokens_total", "counter",
@@ -137,7 +137,7 @@ LLM: Final = (
     ),
     Definition(
         "llm_tokens_per_request", "histogram", "Tokens of a call.", ("prompt_name", "prompt_version"),
-        lambda calls: _tokens(calls, ("input", "output")), Parts("type", ("input", "output")),
+        _input_and_output, Parts("type", _INPUT_AND_OUTPUT),
         buckets="tokens_per_request",
     ),
 )  # fmt: skip
@@ -145,11 +145,11 @@ LLM: Final = (
 GEN_AI: Final = (
     Definition(
         "gen_ai_client_token_usage", "histogram", "Number of input and output tokens used.", _GEN_AI,
-        lambda calls: _tokens(calls, ("input", "output")), Parts("gen_ai_token_type", ("input", "output")),
+        _input_and_output, Parts("gen_ai_token_type", _INPUT_AND_OUTPUT),
         buckets=SEMCONV_TOKENS,
     ),
     Definition(
         "gen_ai_client_operation_duration_seconds", "histogram", "Duration of operations.", (*_GEN_AI, "error_type"),
-        lambda calls: _known(calls.seconds), buckets=SEMCONV_SECONDS, unit="seconds",
+        _seconds, buckets=SEMCONV_SECONDS, unit="seconds",
     ),
 )  # fmt: skip
