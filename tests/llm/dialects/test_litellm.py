@@ -52,6 +52,7 @@ def test_a_call_is_read() -> None:
             ),
             "metadata.user_api_key_team_alias": "support",
             "metadata.user_api_key_end_user_id": "",
+            "metadata.attempted_retries": 2,
             "metadata.requester_metadata": "{'a': 1}",
             "hidden_params": "{}",
         },
@@ -83,6 +84,7 @@ def test_a_call_is_read() -> None:
         "user_id": "u-1",
         "environment": "production",
         "team": "support",
+        "retries": 2,
         "dialect": "litellm",
         "is_llm_call": True,
     }

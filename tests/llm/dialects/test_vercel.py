@@ -146,6 +146,28 @@ def test_version_7_restates_usage_on_the_agent_which_is_no_call() -> None:
     }
 
 
+def test_what_anthropic_cached_is_input_too() -> None:
+    held = {"input_tokens": 284, "cache_read_input_tokens": 128, "cache_creation_input_tokens": 96, "output_tokens": 87}
+    row = of_span(
+        CALL
+        | {
+            "ai.usage.inputTokens": 284,
+            "ai.usage.outputTokens": 87,
+            "ai.usage.totalTokens": 371,
+            "ai.usage.cachedInputTokens": 128,
+            "ai.response.providerMetadata": json.dumps({"anthropic": {"usage": held}}),
+        },
+        scope="ai",
+    )
+    assert {name: value for name, value in row.items() if name.endswith("_tokens")} == {
+        "input_tokens": 508,
+        "output_tokens": 87,
+        "total_tokens": 595,
+        "cache_read_tokens": 128,
+        "cache_write_tokens": 96,
+    }
+
+
 @pytest.mark.parametrize(
     "operation", ["generateText", "streamText", "generateObject", "streamObject", "embed", "embedMany", "rerank"]
 )
