@@ -1,6 +1,7 @@
 """Configuration of budgets."""
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Annotated, Final, Self
 from urllib.parse import urlsplit
 
@@ -33,14 +34,20 @@ class Limits(Model):
     monthly_usd: Usd | None = None
     """Most in a month. None: no limit."""
 
-    def nano_usd(self, period: Period) -> int | None:
-        """The limit in billionths of a USD."""
-        usd = {Period.HOUR: self.hourly_usd, Period.DAY: self.daily_usd, Period.MONTH: self.monthly_usd}[period]
-        return None if usd is None else round(usd * 1e9)
+    @cached_property
+    def nano_usd(self) -> dict[Period, int]:
+        """The limits that there are, in billionths of a USD."""
+        usd = {Period.HOUR: self.hourly_usd, Period.DAY: self.daily_usd, Period.MONTH: self.monthly_usd}
+        return {period: round(limit * 1e9) for period, limit in usd.items() if limit is not None}
+
+    @cached_property
+    def periods(self) -> frozenset[Period]:
+        """Those that have a limit."""
+        return frozenset(self.nano_usd)
 
     @model_validator(mode="after")
     def limits_something(self) -> Self:
-        if all(self.nano_usd(period) is None for period in Period):
+        if not self.periods:
             raise invalid("there is no limit", "`hourly_usd`, `daily_usd` or `monthly_usd`")
         return self
 
@@ -63,12 +70,12 @@ class Budget(Limits):
 
     def limit(self, value: str, period: Period) -> int | None:
         """The limit of a value of the column, in billionths of a USD."""
-        return self.exceptions.get(value, self).nano_usd(period)
+        return self.exceptions.get(value, self).nano_usd.get(period)
 
-    @property
+    @cached_property
     def periods(self) -> frozenset[Period]:
         """Those in which some value has a limit."""
-        return frozenset(p for p in Period for limits in (self, *self.exceptions.values()) if limits.nano_usd(p))
+        return frozenset(self.nano_usd).union(*(limits.periods for limits in self.exceptions.values()))
 
     @model_validator(mode="after")
     def exceptions_have_a_column(self) -> Self:

@@ -1,16 +1,16 @@
 """What a scrape reads of budgets. Worked out from the tally at every scrape, so that a new period needs no traffic."""
 
 from collections.abc import Callable, Iterator
+from functools import cache, partial
 from typing import Final
 
 from spanmill.processors.llm_cost.budgets.config import Budget, Budgets
 from spanmill.processors.llm_cost.budgets.counting import BILLION, OVERALL, Amount, Scope
 from spanmill.processors.llm_cost.budgets.periods import Calendar, Period
-from spanmill.processors.llm_cost.budgets.tally import OTHER, Sums, Tally
+from spanmill.processors.llm_cost.budgets.tally import OTHER, Tally
 from spanmill.telemetry.metrics import Labels, Metrics
 
-_HOUR: Final = 3600
-_DAY: Final = 24 * _HOUR
+_DAY: Final = 24 * 3600
 
 Series = Iterator[tuple[Labels, float]]
 
@@ -52,20 +52,22 @@ class Gauges:
         """What the last 24 hours cost over what the 24 hours before did."""
         tally, now = self._read(), self._clock()
         labels = {OVERALL, *(budget.label for budget in self._budgets.limits.values())}
+        shares = cache(partial(self._shares, now=now))
         for scope, sums in tally.scopes.items():
-            if scope.label in labels and (before := self._between(sums, now - 2 * _DAY, now - _DAY)) > 0:
-                series = (("label", scope.label), ("scope", scope.value))
-                yield series, self._between(sums, now - _DAY, now) / before
+            last = before = 0.0
+            for (period, start), amount in sums.items():
+                if period is Period.HOUR:
+                    of_last, of_before = shares(start)
+                    last, before = last + of_last * amount.nano_usd, before + of_before * amount.nano_usd
+            if scope.label in labels and before > 0:
+                yield (("label", scope.label), ("scope", scope.value)), last / before
 
-    def _between(self, sums: Sums, first: float, last: float) -> float:
-        """The sum of the hours between two moments; of those that lie there in part, the part."""
-        total = 0.0
-        for (period, start), amount in sums.items():
-            if period is Period.HOUR and first - 2 * _HOUR < start < last:
-                end = min(self._calendar.end(period, start), max(self._clock(), start + 1))
-                share = (min(end, last) - max(start, first)) / (end - start)
-                total += max(0.0, share) * amount.nano_usd
-        return total
+    def _shares(self, start: int, now: float) -> tuple[float, float]:
+        """Which part of an hour lies in the last 24, and which in the 24 before. One that is under way ends now."""
+        end = min(self._calendar.end(Period.HOUR, start), max(now, start + 1))
+        days = (now - _DAY, now), (now - 2 * _DAY, now - _DAY)
+        last, before = (max(0.0, min(end, to) - max(start, since)) / (end - start) for since, to in days)
+        return last, before
 
 
 def _values(budget: Budget, tally: Tally) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cache, partial
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -104,9 +105,10 @@ class Ledger:
         """The tally with the spendings in it."""
         scopes, changed = dict(tally.scopes), dict[Scope, dict[tuple[Period, int], Amount]]()
         room, overflowed = self._room(scopes), 0
+        kept = cache(partial(self._kept, now=now))
         for spending in spendings:
             scope, amount = spending.scope, spending.amount
-            keys = self._kept(scope.label, spending.slot, now)
+            keys = kept(scope.label, spending.slot)
             if not keys:
                 continue
             if scope not in scopes and scope not in changed and not self._take(room, scope):
