@@ -161,6 +161,8 @@ def test_canonical_text_comes_out_byte_for_byte() -> None:
 
 def test_roles_without_content_say_nothing() -> None:
     assert messages("gen_ai", [{"role": "user"}, {"role": "assistant", "parts": []}], "user").messages == []
+    only_system = messages("gen_ai", [{"role": "system", "parts": [SYSTEM_PART]}, {"role": "user"}], "user")
+    assert (only_system.messages, only_system.system) == ([], [SYSTEM_PART])
     assert messages("gen_ai", "[]", "user").messages == []
     assert messages("gen_ai", None, "user").messages == []
 

@@ -275,6 +275,7 @@ def test_a_vercel_answer_is_one_message() -> None:
 def test_texts_to_embed_are_messages_of_their_own() -> None:
     two = [{"role": "user", "parts": [{"type": "text", "content": text}]} for text in ("a", "b")]
     assert messages("auto", '["a", "b"]', "user").messages == two
+    assert messages("vercel_values", ['"a"', '"b"'], "user").messages == two
     sent = {"input": ["a", "b"], "model": "text-embedding-3-small", "encoding_format": "base64"}
     assert messages("auto", json.dumps(sent), "user").messages == two
 

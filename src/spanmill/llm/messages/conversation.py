@@ -116,13 +116,15 @@ class Conversation:
 
         Nothing where no message says anything: SDKs that keep the content to themselves still send the roles.
         """
-        found = self.messages
-        if not found or (not found[0]["parts"] and not any(message["parts"] for message in found)):
-            return Content()
-        if self.is_answer or found[0]["role"] != "system":
-            return Content(found)
-        first = next((n for n, message in enumerate(found) if message["role"] != "system"), len(found))
-        return Content(found[first:], [part for message in found[:first] for part in message["parts"]])
+        found: list[Message] = self.messages
+        system: list[Part] = []
+        if found and found[0]["role"] == "system" and not self.is_answer:
+            first = next((n for n, message in enumerate(found) if message["role"] != "system"), len(found))
+            system = [part for message in found[:first] for part in message["parts"]]
+            found = found[first:]
+        if found and not found[0]["parts"] and not any(message["parts"] for message in found):
+            found = []
+        return Content(found, system)
 
     def _add_apart(self, role: str, found: Iterable[Part]) -> None:
         others: list[Part] = []

@@ -4,7 +4,7 @@ Indices come in any order, may have gaps and may be enormous: they are sorted, n
 the number of attributes, but for that sorting.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from spanmill.llm.messages.binary import Part
@@ -66,7 +66,7 @@ def _message(group: Flat) -> dict[str, Any]:
     if blocks and not (type(content) is str and content and not any(block.get("text") == content for block in blocks)):
         message["content"] = blocks
     else:
-        message["content"] = [*parts_of(content), *blocks] if blocks else _blocks(content)
+        message["content"] = [*_as_blocks(content), *blocks] if blocks else _blocks(content)
     message["tool_calls"] = [_call(call, "tool_call.") for call in indexed(group, "message.tool_calls.")]
     if "message.function_call_name" in group:
         arguments = group.get("message.function_call_arguments_json")
@@ -74,7 +74,7 @@ def _message(group: Flat) -> dict[str, Any]:
     return message
 
 
-def parts_of(content: object) -> list[Any]:
+def _as_blocks(content: object) -> list[Any]:
     """The content as a list of blocks."""
     return [{"type": "text", "text": content}] if type(content) is str else []
 
@@ -157,6 +157,3 @@ def vercel_calls(value: object) -> list[Part]:
         elif call:
             found += parts(call)
     return found
-
-
-Adder = Callable[[Flat, Conversation], None]
