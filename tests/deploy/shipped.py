@@ -72,9 +72,9 @@ def queries() -> list[Query]:
 def known_metrics() -> set[str]:
     """Names of samples: of the daemon's own page, of the prometheus exporter's, of recording rules, of Prometheus."""
     names = {"up", "ALERTS", *(rule["record"] for rule in rules() if "record" in rule)}
-    for definition in (*DEFINITIONS.values(), *LLM, *GEN_AI):
-        histogram = definition.type == "histogram"
-        names |= {definition.name + end for end in (("_bucket", "_sum", "_count") if histogram else ("",))}
+    typed = [(one.name, one.type) for one in DEFINITIONS.values()] + [(one.name, one.type) for one in (*LLM, *GEN_AI)]
+    for name, kind in typed:
+        names |= {name + end for end in (("_bucket", "_sum", "_count") if kind == "histogram" else ("",))}
     return names | {OVERFLOWED}
 
 
