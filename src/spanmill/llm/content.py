@@ -4,7 +4,6 @@ Messages differ in every row, so this is work for each row that carries content,
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -22,45 +21,51 @@ _TOOL = "execute_tool"
 _FINISH = "finish_reason"
 
 
-@dataclass(slots=True)
-class _Row:
-    """What was found for one row."""
+_MOST_BRACKETS = 50_000
+"""Text with more of them is no conversation: it is kept as text, because reading it as one takes seconds."""
 
-    found: dict[str, tuple[str, object]] = field(default_factory=dict)
-    """Content column -> form and value."""
+Facts = Mapping[str, pa.Array]
+"""The columns that content is read with: `operation`, `tool_name`, `tool_call_id`, `finish_reason`."""
+FACTS = ("operation", "tool_name", "tool_call_id", "finish_reason")
 
 
 class Content:
     """Gathers the content of a batch, source by source, and then writes the columns."""
 
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, reading: Reading, facts: Facts) -> None:
         self._reading = reading
-        self._rows: dict[int, _Row] = {}
+        self._facts = facts
+        is_tool = pc.fill_null(pc.equal(facts["operation"], _TOOL), False)
+        self._is_tool = np.asarray(is_tool.to_numpy(zero_copy_only=False))
+        self._rows: dict[int, dict[str, Any]] = {}
+        """Row -> content column -> what was read: documents, `messages.Content`, or of a tool the value itself."""
         self._open: dict[str, np.ndarray] = {}
         """For each column the rows for which nothing was found yet."""
 
     def gather(self, column: str, source: ContentSource, rows: np.ndarray) -> None:
-        """Take what the source has for the rows that are true, where nothing was found yet."""
+        """Take what the source has for the rows that are true, where nothing was found yet.
+
+        A source that has something which says nothing, such as a message without content, leaves it to the next one.
+        """
         still_open = self._open.setdefault(column, np.ones(len(self._reading.batch), bool))
         wanted = rows & still_open
         if not wanted.any():
             return
         for row, value in self._values(source, wanted):
-            self._rows.setdefault(row, _Row()).found[column] = (source.form, value)
-            still_open[row] = False
+            read = _read(column, source.form, value, bool(self._is_tool[row]))
+            if read is not None:
+                self._rows.setdefault(row, {})[column] = read
+                still_open[row] = False
 
-    def columns(self, facts: Mapping[str, pa.Array]) -> dict[str, pa.Array]:
-        """The columns that have a value. `facts`: `operation`, `tool_name`, `tool_call_id`, `finish_reason`.
-
-        Also `finish_reason` itself, with what only the messages of calls say.
-        """
+    def columns(self) -> dict[str, pa.Array]:
+        """The columns that have a value; also `finish_reason`, with what only the messages of calls say."""
         if not self._rows:
             return {}
         chosen = pa.array(list(self._rows), pa.int64())
-        known = {name: values.take(chosen).to_pylist() for name, values in facts.items()}
+        known = {name: values.take(chosen).to_pylist() for name, values in self._facts.items()}
         texts: dict[str, list[str | None]] = {name: [] for name in (*CONTENT_COLUMNS, _FINISH)}
-        for position, row in enumerate(self._rows.values()):
-            written = _written(row.found, {name: values[position] for name, values in known.items()})
+        for position, found in enumerate(self._rows.values()):
+            written = _written(found, {name: values[position] for name, values in known.items()})
             for name, column in texts.items():
                 column.append(written.get(name))
         take = np.full(len(self._reading.batch), -1, np.int64)
@@ -71,7 +76,7 @@ class Content:
         if self._reading.batch.signal is Signal.LOGS:
             columns.pop(_FINISH, None)
         elif _FINISH in columns:
-            columns[_FINISH] = pc.coalesce(facts[_FINISH], columns[_FINISH])
+            columns[_FINISH] = pc.coalesce(self._facts[_FINISH], columns[_FINISH])
         return columns
 
     def _values(self, source: ContentSource, wanted: np.ndarray) -> Sequence[tuple[int, object]]:
@@ -140,25 +145,34 @@ def _log_names(reading: Reading) -> list[str | None]:
     return names
 
 
-def _written(found: Mapping[str, tuple[str, object]], facts: Mapping[str, Any]) -> dict[str, str]:
+def _read(column: str, form: str, value: object, is_tool: bool) -> Any:
+    """What the value says for the column; None when that is nothing."""
+    if isinstance(value, str) and value.count("{") + value.count("[") > _MOST_BRACKETS:
+        form = "text"
+    if column == "documents":
+        return documents(form, value) or None
+    if is_tool and column != "system_instructions":
+        return value
+    content = messages(form, value, _ROLES[column])
+    return content if content.messages or content.system else None
+
+
+def _written(found: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, str]:
     """The row's columns as JSON texts, and the `finish_reason` of a call that has none but in its messages."""
     columns: dict[str, str] = {}
-    system: list[Any] = []
-    if "documents" in found and (listed := documents(*found["documents"])):
-        columns["documents"] = dumps(listed)
-    if "system_instructions" in found:
-        form, value = found["system_instructions"]
-        content = messages(form, value, "system")
-        system = content.system or [part for message in content.messages for part in message.get("parts", ())]
+    if "documents" in found:
+        columns["documents"] = dumps(found["documents"])
     if facts["operation"] == _TOOL:
         return columns | _written_tool(found, facts)
+    system: list[Any] = []
+    if "system_instructions" in found:
+        content = found["system_instructions"]
+        system = content.system or [part for message in content.messages for part in message.get("parts", ())]
     for name in ("input", "output"):
         if name not in found:
             continue
-        form, value = found[name]
-        content = messages(form, value, _ROLES[name])
-        if not system:
-            system = content.system
+        content = found[name]
+        system = system or content.system
         if name == "output":
             columns |= _finish(content.messages, facts)
         if content.messages:
@@ -168,14 +182,14 @@ def _written(found: Mapping[str, tuple[str, object]], facts: Mapping[str, Any]) 
     return columns
 
 
-def _written_tool(found: Mapping[str, tuple[str, object]], facts: Mapping[str, Any]) -> dict[str, str]:
+def _written_tool(found: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, str]:
     """What went in and came out of a tool is its arguments and its answer, whatever it looks like."""
     columns: dict[str, str] = {}
     if "input" in found:
-        call = tool_call_messages(found["input"][1], facts["tool_call_id"], facts["tool_name"])
+        call = tool_call_messages(found["input"], facts["tool_call_id"], facts["tool_name"])
         columns["input"] = dumps(call)
     if "output" in found:
-        answer = tool_response_messages(found["output"][1], facts["tool_call_id"])
+        answer = tool_response_messages(found["output"], facts["tool_call_id"])
         if answer[0]["parts"][0].get("response") is not None:
             columns["output"] = dumps(answer)
     return columns

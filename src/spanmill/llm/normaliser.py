@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from spanmill.batch import Batch
 from spanmill.llm import usage
-from spanmill.llm.content import Content
+from spanmill.llm.content import FACTS, Content
 from spanmill.llm.detection import NONE, Detection
 from spanmill.llm.dialect import (
     COLUMN_TYPES,
@@ -158,16 +158,15 @@ class Normaliser:
     def _content(
         self, reading: Reading, groups: Sequence[tuple[Chain, np.ndarray]], columns: Mapping[str, pa.Array]
     ) -> dict[str, pa.Array]:
-        content = Content(reading)
+        nothing = pa.nulls(len(reading.batch), pa.string())
+        content = Content(reading, {name: columns.get(name, nothing) for name in FACTS})
         operations = columns.get(_FIRST)
         for chain, rows in groups:
             for name, sources in chain.content.items():
                 for source in sources:
                     where = rows if source.when is None else rows & _has_operation(source.when, operations, len(rows))
                     content.gather(name, source, where)
-        nothing = pa.nulls(len(reading.batch), pa.string())
-        facts = ("operation", "tool_name", "tool_call_id", "finish_reason")
-        return content.columns({name: columns.get(name, nothing) for name in facts})
+        return content.columns()
 
 
 def _chain(options: Options, dialect: Dialect | None, known: Mapping[str, Dialect]) -> Chain:

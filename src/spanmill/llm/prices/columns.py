@@ -1,5 +1,6 @@
 """Prices for a column of calls."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -7,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from spanmill.llm.prices.book import Call
-from spanmill.llm.prices.money import Rates, RateTable, amounts
+from spanmill.llm.prices.money import Rates, RateTable, Tokens, amounts
 from spanmill.llm.prices.schedule import Answer, Schedule
 from spanmill.llm.prices.tariff import KINDS
 
@@ -20,24 +21,14 @@ _NO_OUTPUT: Final = UNPRICED + "no output token count"
 _NO_KIND: Final = UNPRICED + "no price for all kinds of tokens"
 _NO_DURATION: Final = UNPRICED + "no duration"
 _OUT_OF_RANGE: Final = UNPRICED + "numbers out of range"
-_MOST_CODES: Final = 2**62
-_EMPTY: Final = Rates(
-    bounds=np.zeros(0, np.int64),
-    whole=np.zeros((1, len(KINDS)), np.int64),
-    part=np.zeros((1, len(KINDS)), np.int64),
-    missing=np.zeros((1, len(KINDS)), bool),
-    request=0,
-    per_second=0,
-    by_tokens=True,
-)
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
     """What calls used. int64 and bool arrays, an element for each call."""
 
-    tokens: np.ndarray
-    """A column for each of `KINDS`, every token in one of them."""
+    tokens: Tokens
+    """Every token in one kind."""
     input_tokens: np.ndarray
     """The length of the prompt, which chooses the tier."""
     has_input: np.ndarray
@@ -65,52 +56,72 @@ class Priced:
 
 def price(schedule: Schedule, names: tuple[pa.Array, ...], starts: np.ndarray, usage: Usage) -> Priced:
     """Price each call. `names` are the columns of a `Call`; `starts` is int64, nanoseconds since 1970."""
-    answers, which = _answers(schedule, names, starts)
-    table = RateTable.of([answer.rates or _EMPTY for answer in answers])
-    row = table.first[which]
-    for number, answer in enumerate(answers):
-        if answer.rates is not None and len(answer.rates.bounds):
-            mine = np.flatnonzero(which == number)
-            row[mine] += np.searchsorted(answer.rates.bounds, usage.input_tokens[mine], side="left")
+    answers = schedule.answers()
+    groups, first = _distinct(names, len(starts))
+    kinds = [Call(*(column[row].as_py() for column in names)) for row in first]
+    which = schedule.ask(answers, kinds, groups, starts)
+    table = answers.table()
+    row = table.rows(which, usage.input_tokens)
     known_time = usage.microseconds >= 0
     paid = amounts(table, which, row, usage.tokens, np.where(known_time, usage.microseconds, 0))
-    priced = np.array([answer.rates is not None for answer in answers])[which]
+    priced = table.is_tariff[which]
     by_tokens, by_time = table.by_tokens[which], table.per_second[which] > 0
-    used = usage.has_input | usage.has_output
-    complete = (usage.has_output | ~usage.needs_output | usage.failed) & (usage.has_input | usage.failed)
-    unbilled = usage.failed & ~used & ~by_time
-    problems = (
-        (NO_USAGE, unbilled),
-        (None, ~priced),
-        (_NO_COUNTS, by_tokens & ~used),
-        (_NO_OUTPUT, by_tokens & ~complete & usage.has_input),
-        (_NO_INPUT, by_tokens & ~complete),
-        (_NO_DURATION, by_time & ~known_time),
-        (_NO_KIND, (table.missing[row] & (usage.tokens > 0)).any(axis=1)),
-        (_OUT_OF_RANGE, ~paid.in_range),
-    )
-    sources = [answer.source if answer.rates is not None else UNPRICED + answer.source for answer in answers]
-    valid = np.ones(len(which), dtype=bool)
-    for reason, where in problems:
-        rows = where & valid
+    lacks_price = table.lacks_price(row, usage.tokens)
+    has_output = usage.has_output | ~usage.needs_output | usage.failed
+    complete = has_output & (usage.has_input | usage.failed) & (usage.has_input | usage.has_output)
+    valid = priced & (complete | ~by_tokens) & (known_time | ~by_time) & ~lacks_price & paid.in_range
+    if not valid.all():
+        used = usage.has_input | usage.has_output
+        reasons = (
+            (NO_USAGE, usage.failed & ~used & ~by_time),
+            (None, ~priced),
+            (_NO_COUNTS, by_tokens & ~used),
+            (_NO_OUTPUT, by_tokens & ~complete & usage.has_input),
+            (_NO_INPUT, by_tokens & ~complete),
+            (_NO_DURATION, by_time & ~known_time),
+            (_NO_KIND, lacks_price),
+            (_OUT_OF_RANGE, ~paid.in_range),
+        )
+        which = _with_reasons(which, ~valid, reasons, sources)
+    return Priced(paid.input, paid.output, paid.total, valid, which, sources)
+
+
+def _with_reasons(
+    which: np.ndarray, left: np.ndarray, reasons: Sequence[tuple[str | None, np.ndarray]], sources: list[str]
+) -> np.ndarray:
+    """The codes of `sources`, where rows that are `left` over have the first reason that holds; None is as it was."""
+    for reason, where in reasons:
+        rows = where & left
         if not rows.any():
             continue
-        valid &= ~rows
+        left = left & ~rows
         if reason is not None:
             which = np.where(rows, len(sources), which)
             sources.append(reason)
-    return Priced(paid.input, paid.output, paid.total, valid, which, sources)
+    return which
+
+
+def _lacks_a_price(table: RateTable, row: np.ndarray, tokens: Tokens) -> np.ndarray:
+    """Where tokens of a kind were used that has no price."""
+    lacks = np.zeros(len(row), dtype=bool)
+    for kind, count in enumerate(tokens):
+        if count is not None and table.missing[:, kind].any():
+            lacks |= table.missing[row, kind] & (count > 0)
+    return lacks
 
 
 def _answers(schedule: Schedule, names: tuple[pa.Array, ...], starts: np.ndarray) -> tuple[list[Answer], np.ndarray]:
     """The different answers, and for each call the number of its own."""
     groups, first = _distinct(names, len(starts))
+    if len(first) == 1:
+        order, ends = np.arange(len(starts)), [len(starts)]
+    else:
+        order = np.argsort(groups, kind="stable")
+        ends = np.cumsum(np.bincount(groups, minlength=len(first))).tolist()
     answers: list[Answer] = []
     which = np.zeros(len(starts), dtype=np.int64)
-    order = np.argsort(groups, kind="stable")
-    ends = np.searchsorted(groups[order], np.arange(len(first)), side="right").tolist()
     begin = 0
-    for position, end in zip(first.tolist(), ends, strict=True):
+    for position, end in zip(first, ends, strict=True):
         rows, begin = order[begin:end], end
         call = Call(*(column[position].as_py() for column in names))
         for answer, positions in schedule.answers(call, starts[rows]):
@@ -119,15 +130,29 @@ def _answers(schedule: Schedule, names: tuple[pa.Array, ...], starts: np.ndarray
     return answers, which
 
 
-def _distinct(columns: tuple[pa.Array, ...], length: int) -> tuple[np.ndarray, np.ndarray]:
+def _distinct(columns: tuple[pa.Array, ...], length: int) -> tuple[np.ndarray, list[int]]:
     """For each row the number of its combination of values; and for each combination a row that has it."""
-    codes = np.zeros(length, dtype=np.int64)
+    codes, width = np.zeros(length, dtype=np.int64), 1
     for column in columns:
         if column.null_count == length:
             continue
         encoded = column.dictionary_encode("encode")
-        if int(codes.max(initial=0)) > _MOST_CODES // len(encoded.dictionary):
-            codes = np.unique(codes, return_inverse=True)[1]
         codes = codes * len(encoded.dictionary) + encoded.indices.to_numpy()
-    _, first, groups = np.unique(codes, return_index=True, return_inverse=True)
-    return groups, first
+        width *= len(encoded.dictionary)
+        if width > 4 * length:
+            codes, first = _renumbered(codes)
+            width = len(first)
+    return _numbered(codes, width, length)
+
+
+def _numbered(codes: np.ndarray, width: int, length: int) -> tuple[np.ndarray, list[int]]:
+    """Codes below `width` without gaps, and a row of each."""
+    row = np.full(width, -1, dtype=np.int64)
+    row[codes] = np.arange(length)
+    held = row >= 0
+    return (np.cumsum(held) - 1)[codes], row[held].tolist()
+
+
+def _renumbered(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    distinct, codes = np.unique(codes, return_inverse=True)
+    return codes, distinct

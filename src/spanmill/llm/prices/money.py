@@ -8,17 +8,19 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from spanmill.llm.prices.tariff import INPUT_KINDS, Tariff
+from spanmill.llm.prices.tariff import INPUT_KINDS, KINDS, Tariff
 
 USD: Final = pa.decimal128(18, 9)
 """Its unscaled values are nano-USD."""
-MOST_TOKENS: Final = 4_000_000_000
-"""In a call. With so many, parts of nano-USD still add up within 64 bits; nobody's context is near."""
+MOST_TOKENS: Final = 1_000_000_000
+"""Of a kind in a call. With so many, parts of nano-USD still add up within 64 bits; nobody's context is near."""
 MOST_NANO_USD: Final = 9 * 10**17
 """In a call: 900 million USD, the most that the column holds."""
 _BILLION: Final = 10**9
-_INPUT: Final = slice(0, len(INPUT_KINDS))
-_OUTPUT: Final = slice(len(INPUT_KINDS), None)
+_NO_BOUND: Final = 2**63 - 1
+
+Tokens = Sequence[np.ndarray | None]
+"""Counts (int64) of each of `KINDS`, an element for each call; None where no call has any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,18 @@ class Rates:
     """Whether token counts are needed."""
 
 
+NO_RATES: Final = Rates(
+    bounds=np.zeros(0, np.int64),
+    whole=np.zeros((1, len(KINDS)), np.int64),
+    part=np.zeros((1, len(KINDS)), np.int64),
+    missing=np.zeros((1, len(KINDS)), bool),
+    request=0,
+    per_second=0,
+    by_tokens=True,
+)
+"""Stands where there is no tariff."""
+
+
 def rates_of(tariff: Tariff) -> Rates:
     """Exact to a millionth of a millionth of a USD per million tokens."""
     rows = tariff.complete()
@@ -61,25 +75,53 @@ class RateTable:
     """Rates of several tariffs below one another: row `first[i]` is where those of the i-th begin."""
 
     first: np.ndarray
+    bounds: np.ndarray
+    """int64: those of the tariffs, as many columns as the one with most has, filled up with the greatest number."""
     whole: np.ndarray
     part: np.ndarray
     missing: np.ndarray
     request: np.ndarray
     per_second: np.ndarray
     by_tokens: np.ndarray
+    has_part: tuple[bool, ...]
+    """For each of `KINDS`, whether any price has parts of a nano-USD."""
+    has_missing: tuple[bool, ...]
+    """For each of `KINDS`, whether it has no price anywhere."""
 
     @staticmethod
     def of(rates: Sequence[Rates]) -> "RateTable":
         lengths = np.fromiter((len(each.whole) for each in rates), np.int64, len(rates))
+        bounds = np.full((len(rates), max(len(each.bounds) for each in rates)), _NO_BOUND, dtype=np.int64)
+        for number, each in enumerate(rates):
+            bounds[number, : len(each.bounds)] = each.bounds
+        part, missing = (np.concatenate([getattr(each, name) for each in rates]) for name in ("part", "missing"))
         return RateTable(
             first=np.cumsum(lengths) - lengths,
+            bounds=bounds,
             whole=np.concatenate([each.whole for each in rates]),
-            part=np.concatenate([each.part for each in rates]),
-            missing=np.concatenate([each.missing for each in rates]),
+            part=part,
+            missing=missing,
             request=np.array([each.request for each in rates], dtype=np.int64),
             per_second=np.array([each.per_second for each in rates], dtype=np.int64),
             by_tokens=np.array([each.by_tokens for each in rates], dtype=bool),
+            has_part=tuple(part.any(axis=0).tolist()),
+            has_missing=tuple(missing.any(axis=0).tolist()),
         )
+
+    def rows(self, tariff: np.ndarray, input_tokens: np.ndarray) -> np.ndarray:
+        """The row of rates for calls of these tariffs, by the length of their prompts."""
+        rows = self.first[tariff]
+        for column in range(self.bounds.shape[1]):
+            rows += input_tokens > self.bounds[tariff, column]
+        return np.asarray(rows)
+
+    def lacks_price(self, rows: np.ndarray, tokens: Tokens) -> np.ndarray:
+        """Where tokens of a kind were used that has no price."""
+        lacks = np.zeros(len(rows), dtype=bool)
+        for kind, count in enumerate(tokens):
+            if count is not None and self.has_missing[kind]:
+                lacks |= self.missing[rows, kind] & (count > 0)
+        return lacks
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,25 +136,49 @@ class Amounts:
     """bool; elsewhere the numbers mean nothing."""
 
 
-def amounts(
-    table: RateTable, tariff: np.ndarray, row: np.ndarray, tokens: np.ndarray, microseconds: np.ndarray
-) -> Amounts:
-    """What calls cost. `tokens` is int64, a column for each of `KINDS`; `row` is the row of rates of each call and
-    `tariff` the tariff it belongs to; `microseconds` is how long the call took. Rounds to the nearest nano-USD.
+def amounts(table: RateTable, tariff: np.ndarray, row: np.ndarray, tokens: Tokens, microseconds: np.ndarray) -> Amounts:
+    """What calls cost: `row` is the row of rates of each call and `tariff` the tariff it belongs to; `microseconds`
+    (int64) is how long it took. Rounds to the nearest nano-USD.
     """
-    whole, part = table.whole[row], table.part[row]
-    per_second = table.per_second[tariff]
-    seconds, rest = np.divmod(microseconds, 10**6)
-    fees = table.request[tariff] + seconds * per_second + rest * per_second // 10**6
-    paid, parts = tokens * whole, tokens * part
-    input_, output = (
-        paid[:, side].sum(axis=1) + (parts[:, side].sum(axis=1) + _BILLION // 2) // _BILLION
-        for side in (_INPUT, _OUTPUT)
-    )
-    about = (tokens.astype(np.float64) * whole).sum(axis=1) + table.request[tariff]
-    about += microseconds * 1e-6 * per_second
-    plausible = (tokens >= 0).all(axis=1) & (tokens.sum(axis=1) <= MOST_TOKENS) & (tokens <= MOST_TOKENS).all(axis=1)
-    return Amounts(input_, output, input_ + output + fees, plausible & (about <= MOST_NANO_USD))
+    input_ = _side(table, row, tokens, range(len(INPUT_KINDS)))
+    output = _side(table, row, tokens, range(len(INPUT_KINDS), len(KINDS)))
+    total = input_ + output
+    if table.request.any():
+        total += table.request[tariff]
+    if table.per_second.any():
+        per_second = table.per_second[tariff]
+        seconds, rest = np.divmod(microseconds, 10**6)
+        total += seconds * per_second + rest * per_second // 10**6
+    return Amounts(input_, output, total, _in_range(table, tariff, row, tokens, microseconds))
+
+
+def _side(table: RateTable, row: np.ndarray, tokens: Tokens, kinds: range) -> np.ndarray:
+    nano = np.zeros(len(row), dtype=np.int64)
+    parts: np.ndarray | None = None
+    for kind in kinds:
+        count = tokens[kind]
+        if count is None:
+            continue
+        nano += count * table.whole[row, kind]
+        if table.has_part[kind]:
+            part = count * table.part[row, kind]
+            parts = part if parts is None else parts + part
+    if parts is not None:
+        nano += (parts + _BILLION // 2) // _BILLION
+    return nano
+
+
+def _in_range(
+    table: RateTable, tariff: np.ndarray, row: np.ndarray, tokens: Tokens, microseconds: np.ndarray
+) -> np.ndarray:
+    """Where nothing is negative and everything adds up within 64 bits."""
+    about = table.request[tariff] + microseconds * 1e-6 * table.per_second[tariff]
+    plausible = np.ones(len(row), dtype=bool)
+    for kind, count in enumerate(tokens):
+        if count is not None:
+            about += count * table.whole[row, kind].astype(np.float64)
+            plausible &= (count >= 0) & (count <= MOST_TOKENS)
+    return np.asarray(plausible & (about <= MOST_NANO_USD))
 
 
 def usd(nano: np.ndarray, valid: np.ndarray) -> pa.Array:
@@ -124,13 +190,12 @@ def usd(nano: np.ndarray, valid: np.ndarray) -> pa.Array:
     return pa.Array.from_buffers(USD, len(nano), [bitmap, pa.py_buffer(words)])
 
 
-def nano_of(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
-    """The nano-USD (int64) of a column of DECIMAL(18,9), and where it is not null."""
-    valid = column.is_valid().to_numpy(zero_copy_only=False)
-    if not valid.any():
-        return np.zeros(len(column), dtype=np.int64), valid
-    words = np.frombuffer(column.buffers()[1], dtype=np.int64).reshape(-1, 2)
-    return np.where(valid, words[column.offset : column.offset + len(column), 0], 0), valid
+def nano_of(column: pa.Array) -> np.ndarray:
+    """The nano-USD (int64) of a column of DECIMAL(18,9); 0 for null."""
+    if column.null_count == len(column):
+        return np.zeros(len(column), dtype=np.int64)
+    words = np.frombuffer(column.buffers()[1], dtype=np.int64)[::2][column.offset : column.offset + len(column)]
+    return np.where(column.is_valid().to_numpy(zero_copy_only=False), words, 0) if column.null_count else words
 
 
 def _integer(price: Decimal, places: int) -> int:
