@@ -156,3 +156,10 @@ def test_spans_of_other_instrumentors_that_langfuse_marks_stay_theirs() -> None:
         scope="openinference.instrumentation.openai",
     )
     assert row["dialect"] == "openinference"
+
+
+@pytest.mark.parametrize(
+    ("name", "provider"), [("OpenAI-generation", "openai"), ("answer", None), ("OpenAI-generation of mine", None)]
+)
+def test_the_name_that_its_wrapper_of_openai_gives_a_call_tells_the_provider(name: str, provider: str | None) -> None:
+    assert of_span(CALL, scope=SCOPE, name=name).get("provider") == provider
