@@ -1,26 +1,14 @@
 """Prices for a column of calls."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 import pyarrow as pa
 
 from spanmill.llm.prices.book import Call
-from spanmill.llm.prices.money import Rates, RateTable, Tokens, amounts
-from spanmill.llm.prices.schedule import Answer, Schedule
-from spanmill.llm.prices.tariff import KINDS
-
-UNPRICED: Final = "unpriced: "
-NO_USAGE: Final = "no usage"
-"""For a failed call that used nothing: it has no price, and lacks none."""
-_NO_COUNTS: Final = UNPRICED + "no token counts"
-_NO_INPUT: Final = UNPRICED + "no input token count"
-_NO_OUTPUT: Final = UNPRICED + "no output token count"
-_NO_KIND: Final = UNPRICED + "no price for all kinds of tokens"
-_NO_DURATION: Final = UNPRICED + "no duration"
-_OUT_OF_RANGE: Final = UNPRICED + "numbers out of range"
+from spanmill.llm.prices.money import Tokens, amounts
+from spanmill.llm.prices.schedule import Schedule
+from spanmill.llm.prices.sources import NO_COUNTS, NO_DURATION, NO_INPUT, NO_KIND, NO_OUTPUT, NO_USAGE, OUT_OF_RANGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +31,8 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Priced:
-    """Nano-USD (int64) of each call where `valid`, and the code in `sources` of where the price is from, or why there
-    is none."""
+    """Nano-USD (int64) of each call where `valid`, and the code in `sources` (see there) of where the price is from,
+    or why there is none."""
 
     input: np.ndarray
     output: np.ndarray
@@ -56,78 +44,36 @@ class Priced:
 
 def price(schedule: Schedule, names: tuple[pa.Array, ...], starts: np.ndarray, usage: Usage) -> Priced:
     """Price each call. `names` are the columns of a `Call`; `starts` is int64, nanoseconds since 1970."""
-    answers = schedule.answers()
     groups, first = _distinct(names, len(starts))
-    kinds = [Call(*(column[row].as_py() for column in names)) for row in first]
-    which = schedule.ask(answers, kinds, groups, starts)
-    table = answers.table()
+    calls = [Call(*(column[row].as_py() for column in names)) for row in first]
+    answers, which = schedule.ask(calls, groups, starts)
+    table = answers.table
     row = table.rows(which, usage.input_tokens)
     known_time = usage.microseconds >= 0
     paid = amounts(table, which, row, usage.tokens, np.where(known_time, usage.microseconds, 0))
-    priced = table.is_tariff[which]
+    has_tariff, source = answers.has_tariff[which], answers.source[which]
     by_tokens, by_time = table.by_tokens[which], table.per_second[which] > 0
     lacks_price = table.lacks_price(row, usage.tokens)
-    has_output = usage.has_output | ~usage.needs_output | usage.failed
-    complete = has_output & (usage.has_input | usage.failed) & (usage.has_input | usage.has_output)
-    valid = priced & (complete | ~by_tokens) & (known_time | ~by_time) & ~lacks_price & paid.in_range
+    used = usage.has_input | usage.has_output
+    complete = (usage.has_input & (usage.has_output | ~usage.needs_output)) | (usage.failed & used)
+    unbilled = usage.failed & ~used & ~by_time
+    valid = has_tariff & (complete | ~by_tokens) & (known_time | ~by_time) & ~unbilled & ~lacks_price & paid.in_range
     if not valid.all():
-        used = usage.has_input | usage.has_output
-        reasons = (
-            (NO_USAGE, usage.failed & ~used & ~by_time),
-            (None, ~priced),
-            (_NO_COUNTS, by_tokens & ~used),
-            (_NO_OUTPUT, by_tokens & ~complete & usage.has_input),
-            (_NO_INPUT, by_tokens & ~complete),
-            (_NO_DURATION, by_time & ~known_time),
-            (_NO_KIND, lacks_price),
-            (_OUT_OF_RANGE, ~paid.in_range),
+        source = np.select(
+            [
+                valid,
+                unbilled,
+                ~has_tariff,
+                by_tokens & ~used,
+                by_tokens & ~complete & usage.has_input,
+                by_tokens & ~complete,
+                by_time & ~known_time,
+                lacks_price,
+            ],
+            [source, NO_USAGE, source, NO_COUNTS, NO_OUTPUT, NO_INPUT, NO_DURATION, NO_KIND],
+            OUT_OF_RANGE,
         )
-        which = _with_reasons(which, ~valid, reasons, sources)
-    return Priced(paid.input, paid.output, paid.total, valid, which, sources)
-
-
-def _with_reasons(
-    which: np.ndarray, left: np.ndarray, reasons: Sequence[tuple[str | None, np.ndarray]], sources: list[str]
-) -> np.ndarray:
-    """The codes of `sources`, where rows that are `left` over have the first reason that holds; None is as it was."""
-    for reason, where in reasons:
-        rows = where & left
-        if not rows.any():
-            continue
-        left = left & ~rows
-        if reason is not None:
-            which = np.where(rows, len(sources), which)
-            sources.append(reason)
-    return which
-
-
-def _lacks_a_price(table: RateTable, row: np.ndarray, tokens: Tokens) -> np.ndarray:
-    """Where tokens of a kind were used that has no price."""
-    lacks = np.zeros(len(row), dtype=bool)
-    for kind, count in enumerate(tokens):
-        if count is not None and table.missing[:, kind].any():
-            lacks |= table.missing[row, kind] & (count > 0)
-    return lacks
-
-
-def _answers(schedule: Schedule, names: tuple[pa.Array, ...], starts: np.ndarray) -> tuple[list[Answer], np.ndarray]:
-    """The different answers, and for each call the number of its own."""
-    groups, first = _distinct(names, len(starts))
-    if len(first) == 1:
-        order, ends = np.arange(len(starts)), [len(starts)]
-    else:
-        order = np.argsort(groups, kind="stable")
-        ends = np.cumsum(np.bincount(groups, minlength=len(first))).tolist()
-    answers: list[Answer] = []
-    which = np.zeros(len(starts), dtype=np.int64)
-    begin = 0
-    for position, end in zip(first, ends, strict=True):
-        rows, begin = order[begin:end], end
-        call = Call(*(column[position].as_py() for column in names))
-        for answer, positions in schedule.answers(call, starts[rows]):
-            which[rows if positions is None else rows[positions]] = len(answers)
-            answers.append(answer)
-    return answers, which
+    return Priced(paid.input, paid.output, paid.total, valid, source, answers.sources)
 
 
 def _distinct(columns: tuple[pa.Array, ...], length: int) -> tuple[np.ndarray, list[int]]:

@@ -83,9 +83,9 @@ class RateTable:
     request: np.ndarray
     per_second: np.ndarray
     by_tokens: np.ndarray
-    has_part: tuple[bool, ...]
+    has_part: np.ndarray
     """For each of `KINDS`, whether any price has parts of a nano-USD."""
-    has_missing: tuple[bool, ...]
+    has_missing: np.ndarray
     """For each of `KINDS`, whether it has no price anywhere."""
 
     @staticmethod
@@ -104,8 +104,8 @@ class RateTable:
             request=np.array([each.request for each in rates], dtype=np.int64),
             per_second=np.array([each.per_second for each in rates], dtype=np.int64),
             by_tokens=np.array([each.by_tokens for each in rates], dtype=bool),
-            has_part=tuple(part.any(axis=0).tolist()),
-            has_missing=tuple(missing.any(axis=0).tolist()),
+            has_part=np.asarray(part.any(axis=0)),
+            has_missing=np.asarray(missing.any(axis=0)),
         )
 
     def rows(self, tariff: np.ndarray, input_tokens: np.ndarray) -> np.ndarray:

@@ -11,7 +11,8 @@ import numpy as np
 
 from spanmill.llm.prices.book import Call, PriceBook
 from spanmill.llm.prices.money import NO_RATES, Rates, RateTable, rates_of
-from spanmill.llm.prices.tariff import Changes
+from spanmill.llm.prices.sources import TEXTS, UNPRICED
+from spanmill.llm.prices.tariff import Changes, Quote
 
 _MOST_CALLS: Final = 10_000
 """Kinds of calls remembered. An entry takes about 2 KB; who sends more kinds than that makes names up."""
@@ -21,38 +22,31 @@ _LAST_MOMENT: Final = 7_258_118_400 * 10**9
 """2200-01-01 in nanoseconds: a span that begins later is priced as of then."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Answers:
-    """The quotes given so far, by number. Grows only; what was read of it stays true."""
+    """Quotes by number, as arrays."""
 
-    sources: list[str] = field(default_factory=list)
-    """Where each tariff is from; the reason where there is none."""
-    rates: list[Rates | None] = field(default_factory=list)
-    periods: dict[Call, "_Periods"] = field(default_factory=dict)
-    _table: RateTable | None = None
-
-    def table(self) -> RateTable:
-        """The rates of all of them; of no use where there is no tariff."""
-        table = self._table
-        if table is None or len(table.first) < len(self.rates):
-            table = self._table = RateTable.of([each or NO_RATES for each in list(self.rates)])
-        return table
+    table: RateTable
+    has_tariff: np.ndarray
+    source: np.ndarray
+    """int64: the code of the quote's source, or of the reason."""
+    sources: list[str]
+    """By code; the first are `sources.TEXTS`."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Periods:
-    """The numbers of the answers for one kind of call, by period."""
+    """The numbers of the quotes for one kind of call, by period."""
 
     changes: Changes
-    answers: dict[int, int] = field(default_factory=dict)
+    numbers: dict[int, int] = field(default_factory=dict)
 
     def period(self, moment: int) -> int | None:
-        """The period of a moment, where none is by the time of day."""
-        changes = self.changes
-        return None if changes.times_of_day else bisect_right(changes.moments, moment)
+        """The period of a moment; None where it goes by the time of day."""
+        return None if self.changes.times_of_day else bisect_right(self.changes.moments, moment)
 
     def of(self, starts: np.ndarray) -> np.ndarray:
-        """The period of each start. Within one, the answer is the same."""
+        """The period of each start. Within one, the quote is the same."""
         periods = np.array(self.changes.moments, np.int64).searchsorted(starts, side="right")
         times = np.array(self.changes.times_of_day, np.int64)
         if len(times):
@@ -65,55 +59,77 @@ class Schedule:
 
     def __init__(self, book: PriceBook) -> None:
         self._book = book
-        self._answers = Answers()
-        self._lock = threading.Lock()
+        self._held = _Held()
 
-    def answers(self) -> Answers:
-        """Where the numbers lead that `ask` gives; another object once in a while, so that it stays small."""
-        if len(self._answers.periods) >= _MOST_CALLS:
-            self._answers = Answers()
-        return self._answers
-
-    def ask(self, answers: Answers, calls: Sequence[Call], groups: np.ndarray, starts: np.ndarray) -> np.ndarray:
-        """The number of the answer (int64) for calls that began at `starts` (int64, nanoseconds since 1970). Their
-        kinds are `calls[groups]`.
+    def ask(self, calls: Sequence[Call], groups: np.ndarray, starts: np.ndarray) -> tuple[Answers, np.ndarray]:
+        """The number of the quote (int64) for calls that began at `starts` (int64, nanoseconds since 1970), and the
+        quotes. Their kinds are `calls[groups]`.
         """
+        if len(self._held.periods) >= _MOST_CALLS:
+            self._held = _Held()
+        held = self._held
         earliest, latest = int(starts.min()), int(starts.max())
         numbers = np.zeros(len(calls), dtype=np.int64)
-        mixed = []
+        several = []
         for group, call in enumerate(calls):
-            periods = answers.periods.get(call) or self._periods(answers, call)
+            periods = held.periods.get(call) or held.periods.setdefault(call, _Periods(self._book.changes(call)))
             period = periods.period(earliest)
             if period is None or period != periods.period(latest):
-                mixed.append(group)
+                several.append((group, periods))
                 continue
-            number = periods.answers.get(period)
-            numbers[group] = self._answer(answers, call, period, earliest) if number is None else number
+            number = periods.numbers.get(period)
+            numbers[group] = self._quote(held, call, periods, period, earliest) if number is None else number
         which = numbers[groups]
-        for group in mixed:
+        for group, periods in several:
             rows = np.flatnonzero(groups == group)
-            which[rows] = self._by_period(answers, calls[group], starts[rows])
-        return which
+            which[rows] = self._by_period(held, calls[group], periods, starts[rows])
+        return held.answers(), which
 
-    def _by_period(self, answers: Answers, call: Call, starts: np.ndarray) -> np.ndarray:
+    def _by_period(self, held: "_Held", call: Call, periods: _Periods, starts: np.ndarray) -> np.ndarray:
         which = np.zeros(len(starts), dtype=np.int64)
-        periods = answers.periods[call].of(starts)
-        for period in np.unique(periods).tolist():
-            rows = np.flatnonzero(periods == period)
-            which[rows] = self._answer(answers, call, period, int(starts[rows[0]]))
+        period_of = periods.of(starts)
+        for period in np.unique(period_of).tolist():
+            rows = np.flatnonzero(period_of == period)
+            which[rows] = self._quote(held, call, periods, period, int(starts[rows[0]]))
         return which
 
-    def _periods(self, answers: Answers, call: Call) -> _Periods:
-        return answers.periods.setdefault(call, _Periods(self._book.changes(call)))
+    def _quote(self, held: "_Held", call: Call, periods: _Periods, period: int, start: int) -> int:
+        """The number of the quote for a period; the book is asked if it is the first time."""
+        number = periods.numbers.get(period)
+        if number is None:
+            moment = _EPOCH + timedelta(microseconds=min(start, _LAST_MOMENT) // 1000)
+            number = periods.numbers[period] = held.add(self._book.quote(call, moment))
+        return number
 
-    def _answer(self, answers: Answers, call: Call, period: int, start: int) -> int:
-        """The number of the answer for a period, which is asked for if it is the first time."""
-        held = answers.periods[call].answers
+
+class _Held:
+    """The quotes given so far. They are only added to, so that a number stays true."""
+
+    def __init__(self) -> None:
+        self.periods: dict[Call, _Periods] = {}
+        self._lock = threading.Lock()
+        self._rates: list[Rates | None] = []
+        self._sources: list[int] = []
+        self._codes = {text: code for code, text in enumerate(TEXTS)}
+        self._answers: Answers | None = None
+
+    def add(self, quote: Quote) -> int:
+        source = quote.source if quote.tariff else UNPRICED + quote.source
         with self._lock:
-            if period not in held:
-                moment = _EPOCH + timedelta(microseconds=min(start, _LAST_MOMENT) // 1000)
-                quote = self._book.quote(call, moment)
-                answers.sources.append(quote.source)
-                answers.rates.append(None if quote.tariff is None else rates_of(quote.tariff))
-                held[period] = len(answers.rates) - 1
-            return held[period]
+            self._sources.append(self._codes.setdefault(source, len(self._codes)))
+            self._rates.append(rates_of(quote.tariff) if quote.tariff else None)
+            self._answers = None
+            return len(self._rates) - 1
+
+    def answers(self) -> Answers:
+        """All of them. There must be one."""
+        answers = self._answers
+        if answers is None:
+            with self._lock:
+                answers = self._answers = Answers(
+                    RateTable.of([rates or NO_RATES for rates in self._rates]),
+                    np.array([rates is not None for rates in self._rates]),
+                    np.array(self._sources, dtype=np.int64),
+                    list(self._codes),
+                )
+        return answers

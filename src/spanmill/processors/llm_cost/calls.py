@@ -1,4 +1,4 @@
-"""What llm_cost reads of a batch: identities, usage, times. Arrays have an element for each span, call or not."""
+"""What llm_cost reads of a batch: identities, usage, times. `rows` are the numbers of some rows, ascending."""
 
 from typing import Final
 
@@ -43,43 +43,49 @@ def call_rows(batch: Batch) -> np.ndarray:
 
 def start_times(batch: Batch) -> np.ndarray:
     """When each span began (int64, nanoseconds since 1970), or else ended; the far future where neither is known."""
-    starts, ends = (batch.records.column(f"{name}_time_unix_nano").fill_null(0) for name in ("start", "end"))
-    times = starts.to_numpy().view(np.int64)
+    times = _times(batch, "start")
     if (times <= 0).any():
-        times = np.where(times > 0, times, ends.to_numpy().view(np.int64))
+        times = np.where(times > 0, times, _times(batch, "end"))
         times = np.where(times > 0, times, _LAST_MOMENT)
-    return np.asarray(times)
+    return times
 
 
-def usage_of(batch: Batch) -> Usage:
-    """The usage of each span. A call with no tokens at all has no known usage: none is answered by nothing."""
-    input_, output = numbers(batch.column("input_tokens")), numbers(batch.column("output_tokens"))
+def usage_of(batch: Batch, rows: np.ndarray) -> Usage:
+    """The usage of the spans in `rows`. A call with no tokens at all has no known usage: no answer is made of none."""
+    held = set(batch.records.schema.names)
+
+    def counts(name: str) -> np.ndarray | None:
+        if name not in held or (column := batch.records.column(name)).null_count == len(column):
+            return None
+        return np.asarray(numbers(column)[rows])
+
+    read, written, hour, sound_in, reasoning, sound_out = map(counts, _PARTS)
+    nothing = np.zeros(len(rows), dtype=np.int64)
+    given = [counts(name) for name in ("input_tokens", "output_tokens")]
+    input_, output = (nothing if count is None else count for count in given)
     used = (input_ != 0) | (output != 0)
-    read, written, hour, sound_in, reasoning, sound_out = (numbers(batch.column(name)) for name in _PARTS)
-    short = np.where(hour == 0, written, np.maximum(written - hour, 0))
-    tokens = np.stack(
-        [
-            _rest(input_, read + short + hour + sound_in),
+    if written is not None and hour is not None:
+        written = np.maximum(written - hour, 0)
+    has_input, has_output = (
+        _known(batch, name, rows, count, used) for name, count in (("input_tokens", input_), ("output_tokens", output))
+    )
+    return Usage(
+        tokens=(
+            _rest(input_, read, written, hour, sound_in),
             read,
-            short,
+            written,
             hour,
             sound_in,
-            _rest(output, reasoning + sound_out),
+            _rest(output, reasoning, sound_out),
             reasoning,
             sound_out,
-        ],
-        axis=1,
-    )
-    starts, ends = (batch.records.column(f"{name}_time_unix_nano").fill_null(0) for name in ("start", "end"))
-    starts, ends = starts.to_numpy().view(np.int64), ends.to_numpy().view(np.int64)
-    return Usage(
-        tokens=tokens,
+        ),
         input_tokens=input_,
-        has_input=used & _is_known(batch.column("input_tokens")),
-        has_output=used & _is_known(batch.column("output_tokens")),
-        needs_output=~pc.is_in(batch.column("operation"), _WITHOUT_OUTPUT).to_numpy(zero_copy_only=False),
-        failed=failed_rows(batch),
-        microseconds=np.where((starts > 0) & (ends >= starts), (ends - starts) // 1000, -1),
+        has_input=has_input,
+        has_output=has_output,
+        needs_output=has_output if has_output.all() else _have_output(batch)[rows],
+        failed=failed_rows(batch)[rows],
+        microseconds=_microseconds(batch, rows),
     )
 
 
@@ -98,9 +104,12 @@ def with_estimated_tokens(batch: Batch) -> Batch:
 
     A call that failed and used nothing was not billed, and gets none.
     """
-    usage = usage_of(batch)
-    wanted = call_rows(batch) & ~(usage.failed & ~usage.has_input & ~usage.has_output)
-    needs_input, needs_output = wanted & ~usage.has_input, wanted & ~usage.has_output & usage.needs_output
+    rows = np.flatnonzero(call_rows(batch))
+    usage = usage_of(batch, rows)
+    wanted = ~(usage.failed & ~usage.has_input & ~usage.has_output)
+    needs_input, needs_output = np.zeros((2, len(batch)), dtype=bool)
+    needs_input[rows] = wanted & ~usage.has_input
+    needs_output[rows] = wanted & ~usage.has_output & usage.needs_output
     if not (needs_input.any() or needs_output.any()):
         return batch
     estimated = np.zeros(len(batch), dtype=bool)
@@ -124,14 +133,41 @@ def with_estimated_tokens(batch: Batch) -> Batch:
 
 def failed_rows(batch: Batch) -> np.ndarray:
     """Where a span's status is an error."""
-    codes = pc.struct_field(batch.records.column("status"), "code")
-    return np.asarray(codes.fill_null(0).to_numpy() == _ERROR)
+    status = batch.records.column("status")
+    codes = status.flatten()[status.type.get_field_index("code")]
+    return np.asarray((codes.fill_null(0) if codes.null_count else codes).to_numpy() == _ERROR)
 
 
-def _rest(whole: np.ndarray, parts: np.ndarray) -> np.ndarray:
+def _rest(whole: np.ndarray, *parts: np.ndarray | None) -> np.ndarray:
     """What is left of a number; a negative one stays, to be found out of range."""
-    return np.where(whole < 0, whole, np.maximum(whole - parts, 0))
+    there = [part for part in parts if part is not None]
+    if not there:
+        return whole
+    rest = whole
+    for part in there:
+        rest = rest - part
+    return np.where(whole < 0, whole, np.maximum(rest, 0))
 
 
-def _is_known(column: pa.Array) -> np.ndarray:
-    return np.asarray(column.is_valid().to_numpy(zero_copy_only=False))
+def _known(batch: Batch, name: str, rows: np.ndarray, counts: np.ndarray, used: np.ndarray) -> np.ndarray:
+    """Where a count is known; a 0 is where the call used something."""
+    known = counts != 0
+    if not known.all() and (used & ~known).any():
+        known |= used & batch.column(name).is_valid().to_numpy(zero_copy_only=False)[rows]
+    return np.asarray(known)
+
+
+def _have_output(batch: Batch) -> np.ndarray:
+    return np.asarray(~pc.is_in(batch.column("operation"), _WITHOUT_OUTPUT).to_numpy(zero_copy_only=False))
+
+
+def _times(batch: Batch, name: str) -> np.ndarray:
+    """Nanoseconds since 1970 (int64); 0 where the time is not known."""
+    column = batch.records.column(f"{name}_time_unix_nano")
+    times = (column.fill_null(0) if column.null_count else column).to_numpy().view(np.int64)
+    return np.asarray(times)
+
+
+def _microseconds(batch: Batch, rows: np.ndarray) -> np.ndarray:
+    starts, ends = _times(batch, "start")[rows], _times(batch, "end")[rows]
+    return np.where((starts > 0) & (ends >= starts), (ends - starts) // 1000, -1)

@@ -21,6 +21,8 @@ NO_CALL, COUNTED, RESTATED, DUPLICATE = 0, 1, 2, 4
 """Verdicts. They are bits of what is remembered of a span, among these:"""
 _USED, _BELOW, _USED_BELOW, _SEEN, _CALL = 8, 16, 32, 64, 128
 """It has usage; a counted call is below it, or one with usage; it has come itself, not only a child; as a call."""
+_PARENT, _OWNER, _START = 0, 0, 1
+"""Numbers of the values that are remembered of a span, and of a response id."""
 _VERDICT: Final = COUNTED | RESTATED | DUPLICATE
 _MARKS: Final = _BELOW | _USED_BELOW
 _DEEPEST: Final = 64
@@ -57,11 +59,9 @@ class Ledger:
 
     def __init__(self, max_bytes: int, duplicate_window_seconds: float) -> None:
         spans_bytes = int(max_bytes * _SPANS_SHARE)
-        self._spans = Remembered(spans_bytes, {"parent": np.uint64, "flags": np.uint8})
-        self._responses = Remembered(
-            max_bytes - spans_bytes, {"owner": np.uint64, "start": np.int64, "has_usage": np.bool_}
-        )
-        self._flags, self._parents = self._spans.column("flags"), self._spans.column("parent")
+        # Of each span its parent; of each response id the span that counts for it, and when that began.
+        self._spans = Remembered(spans_bytes, values=1)
+        self._responses = Remembered(max_bytes - spans_bytes, values=2)
         self._window = int(duplicate_window_seconds * 1e9)
         # So few that no bucket runs over with the spans of one step.
         self._rows_at_once = max(1, min(_MOST_ROWS, self._spans.buckets // 8))
@@ -82,8 +82,8 @@ class Ledger:
     def _judge(self, spans: Spans) -> np.ndarray:
         verdicts = np.where(spans.is_call, COUNTED, NO_CALL).astype(np.uint8)
         places = np.full(len(spans.keys), -1)
-        named = spans.keys != 0
-        places[named] = self._spans.add(spans.keys[named])
+        named = np.flatnonzero(spans.keys)
+        places[named] = self._spans.add(spans.keys[named])[0]
         held = np.flatnonzero(places >= 0)
         sources, rows, opened = self._arrive(spans, places, held)
         if len(sources):
@@ -91,59 +91,72 @@ class Ledger:
             self._decide(climb, np.flatnonzero(opened))
             self._find_duplicates(spans, sources[opened], rows[opened])
         calls = held[spans.is_call[held]]
-        verdicts[calls] = self._flags[places[calls]] & _VERDICT
+        verdicts[calls] = self._spans.flags(places[calls]) & _VERDICT
         if len(sources):
             self._mark_unseen(climb)
         return verdicts
 
     def _arrive(self, spans: Spans, places: np.ndarray, held: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Note the spans. Returns the places from which to look upwards, a row of each, and which are new calls."""
+        """Note the spans. Returns the places from which to look upwards, their rows, and which are new calls.
+
+        A span that is there twice has its place twice, which changes nothing: what is noted are bits.
+        """
         at = places[held]
-        before = self._flags[at]
-        self._parents[at] = np.where(spans.parents[held] == spans.keys[held], 0, spans.parents[held])
+        before = self._spans.flags(at)
+        self._spans.set_value(at, _PARENT, np.where(spans.parents[held] == spans.keys[held], 0, spans.parents[held]))
         is_call, has_usage = spans.is_call[held], spans.has_usage[held]
         opens = is_call & (before & _CALL == 0)
         # A child came before, and could not tell whose parent this is.
         links = (before & _SEEN == 0) & (before & _MARKS != 0)
-        self._flags[at] |= _SEEN
-        self._flags[at[opens]] |= _CALL
-        self._flags[at[opens & has_usage]] |= _USED
-        chosen = np.concatenate((np.flatnonzero(opens), np.flatnonzero(links & ~opens)))
-        sources, first = np.unique(at[chosen], return_index=True)
-        return sources, held[chosen[first]], opens[chosen[first]]
+        self._spans.set_flags(at, _SEEN)
+        self._spans.set_flags(at[opens], _CALL)
+        self._spans.set_flags(at[opens & has_usage], _USED)
+        chosen = np.flatnonzero(opens | links)
+        return at[chosen], held[chosen], opens[chosen]
 
     def _decide(self, climb: "_Climb", opened: np.ndarray) -> None:
         """The verdict on the new calls, which are `opened` among the sources."""
-        flags, sources, who, above = self._flags, climb.sources, climb.who, climb.above
-        for mark in (_BELOW, _USED_BELOW):
-            flags[above[flags[sources[who]] & mark != 0]] |= mark
+        spans, sources, who, above = self._spans, climb.sources, climb.who, climb.above
+        known = spans.flags(sources)
+        used = known & _USED != 0
         undecided = np.zeros(len(sources), dtype=bool)
         undecided[opened] = True
-        used = flags[sources] & _USED != 0
 
         def settle(condition: np.ndarray, verdict: int) -> None:
             chosen = undecided & condition
-            flags[sources[chosen]] |= verdict
+            spans.set_flags(sources[chosen], verdict)
             undecided[chosen] = False
 
         def covered() -> np.ndarray:
             """Sources below a counted call that tells at least as much."""
-            accounted = flags[above] & (COUNTED | DUPLICATE) != 0
-            enough = (flags[above] & _USED != 0) | ~used[who]
-            return climb.any_edge(accounted & enough)
+            flags = spans.flags(above)
+            accounted = flags & (COUNTED | DUPLICATE) != 0
+            return climb.any_edge(accounted & ((flags & _USED != 0) | ~used[who]))
 
-        settle(covered(), RESTATED)
-        flags[above[undecided[who] & used[who]]] |= _MARKS
-        settle(flags[sources] & _USED_BELOW != 0, RESTATED)
+        def has(flag: int) -> np.ndarray:
+            return np.asarray(spans.flags(sources) & flag != 0)
+
+        for mark in (_BELOW, _USED_BELOW):
+            marked = known & mark != 0
+            if marked.any():
+                spans.set_flags(above[marked[who]], mark)
+        if len(who):
+            settle(covered(), RESTATED)
+            spans.set_flags(above[(undecided & used)[who]], _MARKS)
+        settle(has(_USED_BELOW), RESTATED)
         settle(used, COUNTED)
+        if not undecided.any():
+            return
         settle(covered(), RESTATED)
-        flags[above[undecided[who]]] |= _BELOW
-        settle(flags[sources] & _BELOW != 0, RESTATED)
+        spans.set_flags(above[undecided[who]], _BELOW)
+        settle(has(_BELOW), RESTATED)
         settle(undecided, COUNTED)
 
     def _mark_unseen(self, climb: "_Climb") -> None:
         """Leave word for parents that have not come yet."""
-        flags = self._flags[climb.sources]
+        if not len(climb.gap_who):
+            return
+        flags = self._spans.flags(climb.sources)
         counted = flags & (COUNTED | DUPLICATE) != 0
         marks = flags & _MARKS
         marks = np.where(counted, marks | _BELOW, marks)
@@ -151,40 +164,49 @@ class Ledger:
         told = marks != 0
         if not told.any():
             return
-        places = self._spans.add(climb.gap_keys[told])
+        places, _ = self._spans.add(climb.gap_keys[told])
         for mark in (_BELOW, _USED_BELOW):
             chosen = places[(marks[told] & mark != 0) & (places >= 0)]
-            self._flags[chosen] |= mark
+            self._spans.set_flags(chosen, mark)
 
     def _find_duplicates(self, spans: Spans, places: np.ndarray, rows: np.ndarray) -> None:
         """Of the new calls that count so far, those that were reported by another span already, or are twice here."""
-        tell = (self._flags[places] & COUNTED != 0) & (spans.responses[rows] != 0)
+        tell = (self._spans.flags(places) & COUNTED != 0) & (spans.responses[rows] != 0)
         places, rows = places[tell], rows[tell]
         if not len(rows):
             return
         ids, starts, used = spans.responses[rows], spans.starts[rows], spans.has_usage[rows]
-        repeated = self._repeated_here(ids, starts, used) | self._reported(ids, starts, used, spans.keys[rows])
-        self._flags[places[repeated]] ^= COUNTED | DUPLICATE
-        new = self._responses.add(ids[~repeated])
-        held = new >= 0
-        for name, values in (("owner", spans.keys[rows]), ("start", starts), ("has_usage", used)):
-            self._responses.column(name)[new[held]] = values[~repeated][held]
+        keys = spans.keys[rows]
+        repeated = self._repeated_here(ids, starts, used, keys)
+        held, new = self._responses.add(ids)
+        repeated |= ~new & (held >= 0) & self._reported(held, starts, used, keys)
+        self._spans.toggle_flags(places[repeated], COUNTED | DUPLICATE)
+        owners = np.flatnonzero(~repeated & (held >= 0))
+        held = held[owners]
+        self._responses.set_value(held, _OWNER, keys[owners])
+        self._responses.set_value(held, _START, starts[owners].view(np.uint64))
+        self._responses.set_flags(held[used[owners]], _USED)
 
-    def _reported(self, ids: np.ndarray, starts: np.ndarray, used: np.ndarray, keys: np.ndarray) -> np.ndarray:
-        places = self._responses.find(ids)
-        owner, start, has_usage = (self._responses.column(name)[places] for name in ("owner", "start", "has_usage"))
+    def _reported(self, held: np.ndarray, starts: np.ndarray, used: np.ndarray, keys: np.ndarray) -> np.ndarray:
+        """Where another span owns the response id and tells at least as much of the same call."""
+        responses = self._responses
+        owner, start = responses.value(held, _OWNER), responses.value(held, _START).view(np.int64)
         near = np.abs(starts - start) <= self._window
-        return np.asarray((places >= 0) & (owner != keys) & near & (has_usage | ~used))
+        return np.asarray((owner != keys) & near & ((responses.flags(held) & _USED != 0) | ~used))
 
-    def _repeated_here(self, ids: np.ndarray, starts: np.ndarray, used: np.ndarray) -> np.ndarray:
+    def _repeated_here(self, ids: np.ndarray, starts: np.ndarray, used: np.ndarray, keys: np.ndarray) -> np.ndarray:
         """All but the first with an id, where one with usage is before one without."""
+        repeated = np.zeros(len(ids), dtype=bool)
+        ordered = np.sort(ids)
+        if not (ordered[1:] == ordered[:-1]).any():
+            return repeated
         order = np.lexsort((starts, ~used, ids))
         numbers = np.arange(len(ids))
         is_first = np.ones(len(ids), dtype=bool)
         is_first[1:] = ids[order][1:] != ids[order][:-1]
         leaders = order[np.maximum.accumulate(np.where(is_first, numbers, 0))]
-        repeated = np.zeros(len(ids), dtype=bool)
-        repeated[order] = ~is_first & (np.abs(starts[order] - starts[leaders]) <= self._window)
+        near = np.abs(starts[order] - starts[leaders]) <= self._window
+        repeated[order] = near & (keys[order] != keys[leaders])
         return repeated
 
 
@@ -194,12 +216,11 @@ class _Climb:
 
     def __init__(self, spans: Remembered, sources: np.ndarray) -> None:
         self.sources = sources
-        parents = spans.column("parent")
         who, at = np.arange(len(sources)), sources
         pairs: list[tuple[np.ndarray, np.ndarray]] = []
         gaps: list[tuple[np.ndarray, np.ndarray]] = []
         for _ in range(_DEEPEST):
-            keys = parents[at]
+            keys = spans.value(at, _PARENT)
             has_parent = keys != 0
             if not has_parent.all():
                 who, keys = who[has_parent], keys[has_parent]

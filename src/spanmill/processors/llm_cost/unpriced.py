@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spanmill.batch import Batch
-from spanmill.llm.prices.columns import UNPRICED
+from spanmill.llm.prices.sources import UNPRICED
+from spanmill.processors.llm_cost.costs import Costs
 from spanmill.telemetry.metrics import Metrics
 
 COUNTER: Final = "llm_cost_unpriced_spans"
@@ -26,15 +27,20 @@ class UnpricedSpans:
         self._models: set[str] = set()
         self._lock = threading.Lock()
 
-    def count(self, batch: Batch, rows: np.ndarray, source: np.ndarray, sources: list[str]) -> None:
-        """Count the rows whose `sources[source]` says that they are unpriced. `rows` are their numbers."""
-        says = np.array([each.startswith(UNPRICED) for each in sources])
-        rows = rows[says[source[rows]]]
-        if not len(rows):
+    def count(self, batch: Batch, rows: np.ndarray, costs: Costs) -> None:
+        """Count the calls, which are the batch's `rows`, that have no price and should."""
+        lacking = np.flatnonzero(costs.counted & ~costs.has_total)
+        if not len(lacking):
             return
+        sources = costs.sources
+        says = np.array([each.startswith(UNPRICED) for each in sources])
+        lacking = lacking[says[costs.source[lacking]]]
+        if not len(lacking):
+            return
+        rows, source = rows[lacking], costs.source[lacking]
         models = pc.coalesce(batch.column("request_model"), batch.column("response_model")).fill_null("unknown")
         encoded = models.take(pa.array(rows)).dictionary_encode()
-        pairs, counts = np.unique(encoded.indices.to_numpy() * len(sources) + source[rows], return_counts=True)
+        pairs, counts = np.unique(encoded.indices.to_numpy() * len(sources) + source, return_counts=True)
         names = encoded.dictionary.to_pylist()
         for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True):
             model, reason = names[pair // len(sources)], sources[pair % len(sources)]
