@@ -155,7 +155,7 @@ class LlmMetrics:
             self._forget()
             raise
         self._used[numbers] = now
-        return self._first[:, numbers], overflowed
+        return self._first.take(numbers, axis=1), overflowed
 
     def _numbered(self, calls: Calls, now: float) -> tuple[list[np.ndarray | None], Counter[str]]:
         """For each label the number of each call's value, None for all missing."""

@@ -33,11 +33,11 @@ class Measure(NamedTuple):
     """A number of each call that has one."""
 
     every: np.ndarray
-    """One for each call, NaN where unknown."""
+    """One for each call, NaN where it is not known."""
     rows: np.ndarray | None
-    """The calls that have one; None: all."""
+    """The calls whose number is known; None: all."""
     values: np.ndarray
-    """Theirs."""
+    """Their numbers."""
 
 
 class Calls:
@@ -94,10 +94,11 @@ class Calls:
     @cached_property
     def weight(self) -> np.ndarray:
         """How many calls each stands for, after sampling."""
-        given = self._measure("sample_weight")
-        if given is None:
-            return np.ones(self.count)
-        return given.every if given.rows is None else np.where(np.isnan(given.every), 1.0, given.every)
+        given, ones = self._measure("sample_weight"), np.ones(self.count)
+        if given is None or given.rows is None:
+            return ones if given is None else given.values
+        ones[given.rows] = given.values
+        return ones
 
     @cached_property
     def seconds(self) -> Measure:
@@ -105,7 +106,10 @@ class Calls:
         start, end = self._nanoseconds("start"), self._nanoseconds("end")
         known = (start > 0) & (end >= start) & (end <= _LAST_NANOSECOND)
         seconds = (end - start) / 1e9
-        return _measure(seconds, known)
+        if known.all():
+            return Measure(seconds, None, seconds)
+        rows = np.flatnonzero(known)
+        return Measure(np.where(known, seconds, np.nan), rows, seconds[rows])
 
     @cached_property
     def end_ns(self) -> np.ndarray:
@@ -115,14 +119,14 @@ class Calls:
     @cached_property
     def failed(self) -> np.ndarray:
         """Whether it ended in an error."""
-        status = self._batch.records.column("status")
-        failed: np.ndarray = self._of_calls(status.field("code")).to_numpy(zero_copy_only=False) == _STATUS_ERROR
-        if status.null_count:
-            failed &= self._of_calls(status.is_valid()).to_numpy(zero_copy_only=False)
-        error_type = self._column("error_type")
-        if error_type is not None:
-            failed = failed | error_type.is_valid().to_numpy(zero_copy_only=False)
-        return failed
+        error_type, status = self._column("error_type"), self._batch.records.column("status")
+        failed = np.zeros(self.count, dtype=bool) if error_type is None else _is_valid(error_type)
+        if status.null_count == len(status):  # as most SDKs send it for calls that went well
+            return failed
+        by_status = self._of_calls(status.field("code")).to_numpy(zero_copy_only=False) == _STATUS_ERROR
+        if status.null_count:  # what a null status has below it may be anything
+            by_status &= self._of_calls(status.is_valid()).to_numpy(zero_copy_only=False)
+        return np.asarray(failed | by_status)
 
     @cached_property
     def rate_limited(self) -> np.ndarray:
@@ -130,12 +134,14 @@ class Calls:
         rows = np.flatnonzero(self.failed)
         if not len(rows):
             return rows
-        some = pa.array(rows)
-        messages = self._of_calls(self._batch.records.column("status").field("message"))
-        found = says_rate_limit(messages.take(some), STATUS_MESSAGES)
         error_type = self._column("error_type")
+        found = np.zeros(len(rows), dtype=bool)
         if error_type is not None:
-            found |= says_rate_limit(error_type.take(some), ERROR_TYPES)
+            found = says_rate_limit(error_type, rows, ERROR_TYPES)
+        status = self._batch.records.column("status")
+        if not found.all() and status.null_count < len(status):
+            messages = self._of_calls(status.field("message"))
+            found[~found] = says_rate_limit(messages, rows[~found], STATUS_MESSAGES)
         return np.asarray(rows[found])
 
     def tokens(self, kind: str) -> Measure | None:
@@ -169,13 +175,13 @@ class Calls:
         if output is None:
             return None
         if first is not None:
-            waited = np.nan_to_num(first.every) if first.rows is not None else first.every
+            waited = np.fmax(first.every, 0.0)
             streaming = self._column("streaming")
-            if streaming is not None:
-                waited = waited * streaming.fill_null(True).to_numpy(zero_copy_only=False)
+            if streaming is not None and streaming.false_count:
+                waited *= streaming.fill_null(True).to_numpy(zero_copy_only=False)
             seconds = seconds - waited
-        known = (output.every > 0) & (seconds > 0)
-        return _measure(np.divide(output.every, seconds, out=np.zeros(self.count), where=known), known)
+        rows = np.flatnonzero((output.every > 0) & (seconds > 0))
+        return Measure(seconds, rows, output.every[rows] / seconds[rows])
 
     @property
     def unpriced(self) -> np.ndarray:
@@ -230,18 +236,22 @@ class Calls:
 
 
 def _sound(numbers: np.ndarray) -> Measure:
-    """Numbers as a measure, of which those that are negative or not finite are unknown."""
+    """Numbers as a measure, of which those that are negative or not finite are not known."""
     numbers = numbers.astype(np.float64, copy=False)
-    if numbers.min() >= 0 and numbers.max() < np.inf:  # never where there is a NaN
-        return Measure(numbers, None, numbers)
-    return _measure(numbers, (numbers >= 0) & (numbers < np.inf))
-
-
-def _measure(numbers: np.ndarray, known: np.ndarray) -> Measure:
+    known = (numbers >= 0) & (numbers < np.inf)
     if known.all():
         return Measure(numbers, None, numbers)
     rows = np.flatnonzero(known)
     return Measure(np.where(known, numbers, np.nan), rows, numbers[rows])
+
+
+def _is_valid(column: pa.Array) -> np.ndarray:
+    """Where a column is not null; straight from its bitmap, which is much quicker for a few hundred rows."""
+    bitmap = column.buffers()[0]
+    if bitmap is None:
+        return np.ones(len(column), dtype=bool)
+    bits = np.unpackbits(np.frombuffer(bitmap, np.uint8), bitorder="little")
+    return bits[column.offset : column.offset + len(column)].view(bool)
 
 
 def _decimals(column: pa.Array) -> np.ndarray:
@@ -251,5 +261,5 @@ def _decimals(column: pa.Array) -> np.ndarray:
     halves = np.frombuffer(column.buffers()[1], np.int64)[2 * column.offset : 2 * (column.offset + len(column)) : 2]
     numbers: np.ndarray = halves / 10.0**column.type.scale
     if column.null_count:
-        numbers[column.is_null().to_numpy(zero_copy_only=False)] = np.nan
+        numbers[~_is_valid(column)] = np.nan
     return numbers

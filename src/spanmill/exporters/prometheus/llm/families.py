@@ -85,7 +85,7 @@ def _cache_hits(calls: Calls) -> Observation | None:
     wholes, parts = calls.tokens("input"), calls.tokens("cache_read")
     if wholes is None:
         return None
-    read = np.zeros(calls.count) if parts is None else np.nan_to_num(parts.every)
+    read = np.zeros(calls.count) if parts is None else np.fmax(parts.every, 0.0)
     rows = wholes.rows
     return Observation(rows, read if rows is None else read[rows], wholes=wholes.values)
 

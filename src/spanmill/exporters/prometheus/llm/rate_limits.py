@@ -33,11 +33,12 @@ _MAX_CHARACTERS: Final = 500
 """Further on there is the provider's whole answer."""
 
 
-def says_rate_limit(texts: pa.StringArray, patterns: tuple[str, ...]) -> np.ndarray:
-    """For each text whether one of the patterns is found in it; a null says nothing."""
-    if len(texts) <= _FEW:  # Arrow compiles the patterns anew at each call, which takes longer than to search these
-        return np.array([text is not None and _found(patterns, text[:_MAX_CHARACTERS]) for text in texts.to_pylist()])
-    short = pc.utf8_slice_codeunits(texts, 0, _MAX_CHARACTERS)
+def says_rate_limit(column: pa.StringArray, rows: np.ndarray, patterns: tuple[str, ...]) -> np.ndarray:
+    """For each of the rows whether one of the patterns is found in its text; a null says nothing."""
+    if len(rows) <= _FEW:  # Arrow compiles the patterns anew at each call, which takes longer than to search these
+        texts = [column[row].as_py() for row in rows.tolist()]
+        return np.array([text is not None and _found(patterns, text[:_MAX_CHARACTERS]) for text in texts], dtype=bool)
+    short = pc.utf8_slice_codeunits(column.take(pa.array(rows)), 0, _MAX_CHARACTERS)
     found = pc.match_substring_regex(short, _joined(patterns), ignore_case=True)
     return np.asarray(found.fill_null(False).to_numpy(zero_copy_only=False))
 
