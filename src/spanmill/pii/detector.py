@@ -20,7 +20,7 @@ class Form:
 
     Candidates are the matches of `pattern` from left to right. A candidate is found if its neighbours, its context and
     its check allow it. After what was found the search goes on at its end; after what was refused, one byte after its
-    start if it is at most `finder.RETRIED_BYTES` long, else at its end.
+    start if it is at most `search.RETRIED_BYTES` long, else at its end.
     """
 
     pattern: str
@@ -31,6 +31,8 @@ class Form:
     """Only found near a context word of its detector."""
     alone: bool = False
     """Only found if it stands alone: see `neighbours.stands_alone`."""
+    refused_after: str = ""
+    """RE2 syntax: not found if this matches the few bytes before it."""
     unicode: bool = False
     """Matched to characters, not bytes. Slower; for patterns of users."""
 

@@ -1,4 +1,8 @@
-"""Finding personal data and secrets in a column of text."""
+"""Finding personal data and secrets in a column of text.
+
+Most text has none, so the whole column is asked first, in one scan by Arrow, which texts hold a candidate of any
+detector. Only those are looked at one by one, and only for the detectors that an RE2 set says have one.
+"""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -6,26 +10,23 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import re2
 
-from spanmill.pii.detector import Detector, Form
-from spanmill.pii.engine import compile_pattern
-from spanmill.pii.neighbours import stands_alone
-from spanmill.pii.plain_text import plain
+from spanmill.pii.detector import Detector
+from spanmill.pii.overlaps import without_overlaps
+from spanmill.pii.plain_text import SPECIAL, PlainTexts, plain_texts
+from spanmill.pii.search import Found, Searches, matches
 
-RETRIED_BYTES = 64
-"""After a refused candidate this long, the search goes on within it."""
-_UNANCHORED = re2._Anchor.UNANCHORED
+Integers = npt.NDArray[np.int64]
 
 
 class Findings(NamedTuple):
     """What was found, sorted by row and start; within a row never overlapping."""
 
-    rows: npt.NDArray[np.int64]
-    starts: npt.NDArray[np.int64]
+    rows: Integers
+    starts: Integers
     """Byte offsets into the row's UTF-8."""
-    ends: npt.NDArray[np.int64]
-    detectors: npt.NDArray[np.int64]
+    ends: Integers
+    detectors: Integers
     """Indices into the finder's detectors."""
 
 
@@ -35,88 +36,47 @@ class Finder:
 
     def __init__(self, detectors: Sequence[Detector]) -> None:
         self.detectors = tuple(detectors)
-        self._forms = [
-            _Search(index, form, detector) for index, detector in enumerate(self.detectors) for form in detector.forms
-        ]
+        self._searches = Searches(self.detectors)
 
     def find(self, texts: pa.StringArray) -> Findings:
         """Nulls have none. Safe in several threads at once."""
-        found = [
-            (row, start, end, detector)
-            for row, text in enumerate(texts.to_pylist())
-            if text
-            for start, end, detector in self._in_text(text.encode())
-        ]
-        columns = np.array(found, dtype=np.int64).reshape(-1, 4).T
-        return Findings(*columns)
+        found: list[tuple[int, int, int, int]] = []
+        if self.detectors and len(texts):
+            for row, spans in self._candidates(texts):
+                found += [(row, *span) for span in spans]
+        columns = np.array(found, dtype=np.int64).reshape(-1, 4)
+        return Findings(*np.ascontiguousarray(columns.T))
 
-    def _in_text(self, original: bytes) -> list[tuple[int, int, int]]:
-        text, offsets = plain(original)
-        found = []
-        for search in self._forms:
-            for start, end in search(original, text, offsets):
-                found.append((start, end, search.detector))
-        return _without_overlaps(found)
+    def _candidates(self, texts: pa.StringArray) -> Iterator[tuple[int, list[Found]]]:
+        """Rows in order with what was found in each."""
+        column = texts.cast(pa.binary())
+        rows = self._searches.candidates(column, or_matching=SPECIAL)
+        if not len(rows):
+            return
+        column = column.take(pa.array(rows))
+        special = matches(column, SPECIAL)
+        answers: list[tuple[int, list[Found]]] = []
+        if not special.all():
+            ordinary = np.flatnonzero(~special)
+            answers += self._in_texts(rows[ordinary], column.take(pa.array(ordinary)), None)
+        if special.any():
+            unusual = np.flatnonzero(special)
+            plain = plain_texts(column.take(pa.array(unusual)))
+            answers += self._in_texts(rows[unusual], plain.texts, plain)
+        yield from sorted(answers) if special.any() else answers
 
-
-class _Search:
-    def __init__(self, detector: int, form: Form, of: Detector) -> None:
-        self.detector = detector
-        self._form = form
-        compiled = compile_pattern(form.pattern, unicode=form.unicode)
-        self._match = compiled._regexp.Match
-        self._group = min(1, compiled.groups)
-        self._context = context_pattern(of.context) if form.needs_context else None
-        self._context_bytes = of.context_bytes
-
-    def __call__(self, original: bytes, text: bytes, offsets: list[int] | None) -> Iterator[tuple[int, int]]:
-        """Spans in the original."""
-        at, length = 0, len(text)
-        while at <= length:
-            spans = self._match(_UNANCHORED, text, at, length)
-            start, end = spans[self._group]
-            if start < 0:
-                return
-            kept = start + (self._form.check(text[start:end]) if self._form.check else end - start)
-            if kept > start:
-                first, last = (start, kept) if offsets is None else (offsets[start], offsets[kept - 1])
-                if offsets is not None:
-                    last = offsets[kept]
-                if self._may_stand(original, text, start, kept, first, last):
-                    yield first, last
-                    at = kept
-                    continue
-            at = start + 1 if end - start <= RETRIED_BYTES else end
-
-    def _may_stand(self, original: bytes, text: bytes, start: int, end: int, first: int, last: int) -> bool:
-        if self._form.alone and not stands_alone(original, first, last):
-            return False
-        if self._context is None:
-            return True
-        reach = self._context_bytes
-        return bool(
-            self._context.search(text[max(0, start - reach) : start]) or self._context.search(text[end : end + reach])
-        )
-
-
-def context_pattern(words: Sequence[str]) -> "re2._Regexp":
-    """Matches any of the words: those of ASCII letters where no ASCII letter is beside them."""
-    ascii_words = "|".join(re2.escape(word) for word in words if word.isascii())
-    others = "|".join(re2.escape(word) for word in words if not word.isascii())
-    either = [rf"(?:^|[^a-z])(?:{ascii_words})(?:[^a-z]|$)"] if ascii_words else []
-    return compile_pattern("(?i)" + "|".join([*either, *([others] if others else [])]), unicode=False)
-
-
-def _without_overlaps(found: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
-    kept: list[tuple[int, int, int]] = []
-    for start, end, detector in sorted(found, key=lambda one: (one[0] - one[1], one[2], one[0])):
-        pieces = [(start, end)]
-        for first, last, _ in kept:
-            pieces = [
-                piece
-                for begin, stop in pieces
-                for piece in ((begin, min(stop, first)), (max(begin, last), stop))
-                if piece[0] < piece[1]
-            ]
-        kept += [(begin, stop, detector) for begin, stop in pieces]
-    return sorted(kept)
+    def _in_texts(self, rows: Integers, texts: pa.Array, plain: PlainTexts | None) -> list[tuple[int, list[Found]]]:
+        answers = []
+        chosen = self._searches.candidates(texts)
+        chosen = chosen[self._searches.worth_searching(texts.take(pa.array(chosen)))]
+        values = texts.take(pa.array(chosen)).to_pylist()
+        for index, row, text in zip(chosen.tolist(), rows[chosen].tolist(), values, strict=True):
+            begin, end = (0, 0) if plain is None else plain.offsets[index : index + 2]
+            shadow = text if plain is None else plain.shadows[begin:end].tobytes()
+            found = self._searches.search(text, shadow)
+            if found and plain is not None:
+                origins = plain.origins[begin : end + 1] - plain.starts[index]
+                found = [(int(origins[first]), int(origins[last]), which) for first, last, which in found]
+            if found:
+                answers.append((row, without_overlaps(found)))
+        return answers

@@ -1,52 +1,35 @@
-"""Whether a number or name stands alone, or is a piece of something longer: of a UUID, a hash, a version, a path.
-
-Looks at the original text: a full-width letter or a Hangul syllable beside a number does not hide it.
-"""
+"""Whether a number or name stands alone, or is a piece of something longer: of a UUID, a hash, a version, a path."""
 
 _ALNUM = frozenset(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _DIGITS = frozenset(b"0123456789")
-_ESCAPED = frozenset(b"bfnrt")
+_POINT, _HYPHEN = b".-"
 _CHAIN_BYTES = 40
 """How far a piece beside a hyphen is looked at."""
 
 
 def stands_alone(text: bytes, start: int, end: int) -> bool:
     """Whether what is at `start` to `end` has no ASCII letter or digit beside it, and no decimals and no piece with a
-    digit hang on it by a point or hyphen. The letter of `\\n` in JSON text is no letter."""
-    return _free_before(text, start) and _free_after(text, end)
-
-
-def _free_before(text: bytes, start: int) -> bool:
-    if start == 0:
-        return True
-    before = text[start - 1]
-    if before in _ALNUM:
-        return before in _ESCAPED and text[start - 2 : start - 1] == b"\\"
-    if before == 0x2E:
-        return start < 2 or text[start - 2] not in _DIGITS
-    if before != 0x2D:
-        return True
-    at = start - 2
-    while at >= 0 and start - at <= _CHAIN_BYTES and text[at] in _ALNUM:
-        if text[at] in _DIGITS:
-            return False
-        at -= 1
-    return True
-
-
-def _free_after(text: bytes, end: int) -> bool:
-    if end == len(text):
-        return True
-    after = text[end]
-    if after in _ALNUM:
+    digit hang on it by a point or hyphen."""
+    if start and text[start - 1] in _ALNUM:
         return False
-    if after == 0x2E:
-        return end + 1 == len(text) or text[end + 1] not in _DIGITS
-    if after != 0x2D:
-        return True
-    at = end + 1
-    while at < len(text) and at - end <= _CHAIN_BYTES and text[at] in _ALNUM:
-        if text[at] in _DIGITS:
+    if end < len(text) and text[end] in _ALNUM:
+        return False
+    return not _hangs_on(text[max(0, start - 1 - _CHAIN_BYTES) : start][::-1]) and not _hangs_on(
+        text[end : end + 1 + _CHAIN_BYTES]
+    )
+
+
+def _hangs_on(beside: bytes) -> bool:
+    """`beside`: what is next, nearest first."""
+    if len(beside) < 2:
+        return False
+    if beside[0] == _POINT:
+        return beside[1] in _DIGITS
+    if beside[0] != _HYPHEN:
+        return False
+    for byte in beside[1:]:
+        if byte in _DIGITS:
+            return True
+        if byte not in _ALNUM:
             return False
-        at += 1
-    return True
+    return False

@@ -7,7 +7,8 @@ _IBAN_LENGTHS = {
     code: length
     for length, codes in {
         15: "NO", 16: "BE", 18: "DK FI FK FO GL NL SD", 19: "MK SI", 20: "AT BA EE KZ LT LU MN XK",
-        21: "CH CR HR LI LV", 22: "BG BH DE GB GE IE ME RS VA", 23: "AE GI IL IQ OM SO TL", 24: "AD CZ ES MD PK RO SA SE SK TN VG",
+        21: "CH CR HR LI LV", 22: "BG BH DE GB GE IE ME RS VA", 23: "AE GI IL IQ OM SO TL",
+        24: "AD CZ ES MD PK RO SA SE SK TN VG",
         25: "LY PT ST", 26: "IS TR", 27: "BI DJ FR GR IT MC MR SM", 28: "AL AZ BY CY DO GT HU LB NI PL SV",
         29: "BR EG PS QA UA", 30: "JO KW MU YE", 31: "MT SC", 32: "LC", 33: "RU",
     }.items()
@@ -57,7 +58,8 @@ CARD = Detector(
     "card",
     (
         Form(
-            r"(?:^|[^0-9])([2-6][0-9]{3}(?:[ -][0-9]{4}){3}(?:[ -][0-9]{3})?|3[0-9]{3}[ -][0-9]{6}[ -][0-9]{4,5})(?:[^0-9]|$)",
+            r"(?:^|[^0-9])([2-6][0-9]{3}(?:[ -][0-9]{4}){3}(?:[ -][0-9]{3})?"
+            r"|3[0-9]{3}[ -][0-9]{6}[ -][0-9]{4,5})(?:[^0-9]|$)",
             _card,
             alone=True,
         ),
@@ -73,7 +75,8 @@ IBAN = Detector(
     "iban",
     (
         Form(
-            r"(?:^|[^0-9A-Za-z])([A-Za-z]{2}[0-9]{2}(?:[ -]?[0-9A-Za-z]{4}){2,7}(?:[ -]?[0-9A-Za-z]{1,3})?)(?:[^0-9A-Za-z]|$)",
+            r"(?:^|[^0-9A-Za-z])([A-Za-z]{2}[0-9]{2}(?:[ -]?[0-9A-Za-z]{4}){2,7}(?:[ -]?[0-9A-Za-z]{1,3})?)"
+            r"(?:[^0-9A-Za-z]|$)",
             _iban,
             alone=True,
         ),

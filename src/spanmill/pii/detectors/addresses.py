@@ -5,11 +5,15 @@ import re
 
 from spanmill.pii.detector import Detector, Form
 
-_LETTER = rb"(?:[A-Za-z0-9_]|[\xc3-\xc9][\x80-\xbf])".decode("ascii", "backslashreplace")
 _NOT_TLDS = frozenset(
-    b"png jpg jpeg gif svg webp avif ico bmp pdf css scss less js mjs cjs jsx ts tsx py json map html htm md txt".split()
+    b"png jpg jpeg gif svg webp avif ico bmp pdf css scss less js mjs jsx ts tsx py json map html htm md txt".split()
 )
 """Endings of file names such as `logo@2x.png`, none of which is a top-level domain that people have mail at."""
+_BEFORE_VERSION = (
+    r"(?i:(?:^|[^a-z])(?:versions?|ver|v|release|build|revision|firmware)|버전|릴리스|バージョン|リリース)"
+    r"""["']?(?:[ ._:=-]|\s|是|は|은|는|이)*$|[A-Z][A-Za-z]*/$|(?:[=<>~!]=|[~^]) ?$"""
+)
+"""What stands before a version of four numbers: a word for it, a product's name and a slash, a comparison."""
 _VERSION = re.compile(rb"[0-9]+\.[0-9]+[.-]")
 
 
@@ -27,7 +31,7 @@ def _ipv4(found: bytes) -> int:
         return 0
     if any(len(part) > 1 and part[:1] == b"0" for part in parts):
         return 0
-    return 0 if address in (b"0.0.0.0", b"127.0.0.1") or address.startswith(b"255.255.") else len(address)  # noqa: S104
+    return 0 if address in (b"0.0.0.0", b"127.0.0.1") or address.startswith(b"255.255.") else len(address)
 
 
 def _ipv6(found: bytes) -> int:
@@ -61,9 +65,27 @@ EMAIL = Detector(
         ),
     ),
 )
-IPV4 = Detector("ipv4", (Form(r"(?:^|[^0-9.])([0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9][0-9.]*)", _ipv4, alone=True),))
+IPV4 = Detector(
+    "ipv4",
+    (
+        Form(
+            r"(?:^|[^0-9.])([0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9][0-9.]*)",
+            _ipv4,
+            alone=True,
+            refused_after=_BEFORE_VERSION,
+        ),
+    ),
+)
 IPV6 = Detector(
-    "ipv6", (Form(r"(?:^|[^0-9A-Fa-f:.])([0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]*)", _ipv6, alone=True),)
+    "ipv6",
+    (
+        Form(
+            r"(?:^|[^0-9A-Za-z:.])((?:[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){0,6})?::[0-9A-Fa-f:.]*"
+            r"|[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){5,6}:[0-9A-Fa-f:.]+)",
+            _ipv6,
+            alone=True,
+        ),
+    ),
 )
 MAC = Detector(
     "mac",
