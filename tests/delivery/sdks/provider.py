@@ -69,12 +69,11 @@ class Answer:
 
 @dataclass(frozen=True)
 class Served:
-    """A call that was answered: to whom, with which line of the script, under which id, priced at what."""
+    """A call that was answered: to whom, with which line of the script, under which id."""
 
     sdk: str
     answer: Answer
     response_id: str
-    cost_usd: Decimal
 
 
 def weather_call(number: int, city: str) -> dict[str, Any]:
@@ -90,6 +89,7 @@ SCRIPT: Final = {
     "How is the weather in Paris?": Answer("asks for a tool", tool_calls=(weather_call(1, "Paris"),)),
     "18 degrees in Paris": Answer("uses the result", "It is 18 °C in Paris.", usage=Usage(530, 384, 31, 0)),
     "Once too often.": Answer("fails", status=429),
+    "Name a river.": Answer("response", "The Seine.", usage=Usage(94, 64, 12, 8)),
     "Plan a day in 서울.": Answer("agent asks", tool_calls=(weather_call(2, "서울"),), usage=Usage(698, 0, 44, 0)),
     "18 degrees in 서울": Answer("agent answers", "경복궁 in the morning.", usage=Usage(801, 640, 120, 64)),
 }
@@ -121,9 +121,8 @@ class Provider(ThreadingHTTPServer):
         """The `OPENAI_BASE_URL` of an SDK."""
         return f"http://127.0.0.1:{self.server_address[1]}/{sdk}/v1"
 
-    def serve(self, sdk: str, model: str, answer: Answer) -> Served:
-        billed = answer.usage.cost_usd(model) if answer.status == 200 else Decimal(0)
-        call = Served(sdk, answer, response_id(sdk, answer), billed)
+    def serve(self, sdk: str, answer: Answer) -> Served:
+        call = Served(sdk, answer, response_id(sdk, answer))
         self.served.append(call)
         return call
 
@@ -150,9 +149,11 @@ class _Request(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         _, sdk, path = self.path.split("/", 2)
         if path == "v1/embeddings":
-            self._json(200, _embeddings(body, self.server.serve(sdk, EMBEDDING_MODEL, EMBEDDING)))
+            self._json(200, _embeddings(body, self.server.serve(sdk, EMBEDDING)))
         elif path == "v1/chat/completions" and (answer := SCRIPT.get(_said_last(body))) is not None:
-            self._chat(body, self.server.serve(sdk, CHAT_MODEL, answer))
+            self._chat(body, self.server.serve(sdk, answer))
+        elif path == "v1/responses" and (answer := SCRIPT.get(body["input"])) is not None:
+            self._json(200, _response(body, self.server.serve(sdk, answer)))
         else:
             message = f"the script has no answer to {self.path} {body}"
             self._json(
@@ -227,6 +228,38 @@ def _envelope(call: Served, kind: str) -> dict[str, Any]:
         "model": CHAT_MODEL,
         "service_tier": "default",
         "system_fingerprint": "fp_00000000",
+    }
+
+
+def _response(body: dict[str, Any], call: Served) -> dict[str, Any]:
+    """An answer of the newer API, whose words for the same things are others."""
+    usage = call.answer.usage
+    text: dict[str, Any] = {"type": "output_text", "text": call.answer.text, "annotations": [], "logprobs": []}
+    message = {"id": "msg_1", "type": "message", "role": "assistant", "status": "completed", "content": [text]}
+    return {
+        "id": call.response_id,
+        "object": "response",
+        "created_at": _CREATED,
+        "status": "completed",
+        "error": None,
+        "incomplete_details": None,
+        "instructions": body.get("instructions"),
+        "metadata": {},
+        "model": CHAT_MODEL,
+        "output": [message],
+        "parallel_tool_calls": True,
+        "service_tier": "default",
+        "temperature": 1.0,
+        "tool_choice": "auto",
+        "tools": [],
+        "top_p": 1.0,
+        "usage": {
+            "input_tokens": usage.input_tokens,
+            "input_tokens_details": {"cached_tokens": usage.cached_tokens},
+            "output_tokens": usage.output_tokens,
+            "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
+            "total_tokens": usage.input_tokens + usage.output_tokens,
+        },
     }
 
 

@@ -39,8 +39,8 @@ class Decorators:
     tool: Decorator
 
 
-def run(client: OpenAI, decorators: Decorators) -> None:
-    """Make every call, and then run the agent."""
+def run(client: OpenAI, decorators: Decorators, *, with_responses: bool = True) -> None:
+    """Make every call, and then run the agent; `with_responses`: also one of the Responses API."""
     say(client, "What is the capital of France?")
     stream(client, "Count to three.", stream_options={"include_usage": True})
     stream(client, "Count to two.")
@@ -49,6 +49,8 @@ def run(client: OpenAI, decorators: Decorators) -> None:
         say(client, "Once too often.")
         raise AssertionError("the provider did not refuse")
     client.embeddings.create(model="text-embedding-3-small", input="Paris is the capital of France.")
+    if with_responses:
+        client.responses.create(model=MODEL, instructions=SYSTEM["content"], input="Name a river.")
     assert agent(client, decorators)("Plan a day in 서울.") == "경복궁 in the morning."
 
 

@@ -1,6 +1,6 @@
 """The application with OpenTelemetry's first instrumentation: messages are log records, or with the newer conventions
-(`OTEL_SEMCONV_STABILITY_OPT_IN`) attributes. It has nothing for agents, so their spans are made by hand; the agent's
-restates the tokens of its calls, as agent frameworks do.
+(`OTEL_SEMCONV_STABILITY_OPT_IN`) attributes. It knows nothing of the Responses API, and has nothing for agents, so
+their spans are made by hand; the agent's restates the tokens of its calls, as agent frameworks do.
 """
 
 # It runs in an environment of its own, whose packages are not in ours.
@@ -72,6 +72,6 @@ def tool(function: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-application.run(OpenAI(max_retries=0), application.Decorators(agent, chain, tool))
+application.run(OpenAI(max_retries=0), application.Decorators(agent, chain, tool), with_responses=False)
 provider.shutdown()
 logs.shutdown()
