@@ -40,13 +40,17 @@ format: install-dev  ## Format the code
 docs: install-dev  ## Write docs/configuration.md, its JSON Schema and docs/dialects.md from models and mapping files
 	$(BIN)/python -m spanmill.config.document
 
-bench: install-dev  ## Measure CPU per span, memory, the ratio to a bare Parquet write, and what journals cost
+bench: install-dev  ## Measure CPU per span, memory, and each step against a baseline
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/parquet_ratio.py
 	$(BIN)/python benchmarks/journal.py
 	$(BIN)/python benchmarks/journal.py --only grpc/100/light/32 --slow-disk-ms 5 --rate 200
 	$(BIN)/python benchmarks/journal_layer.py
 	$(BIN)/python benchmarks/backlog.py
+	$(BIN)/python benchmarks/llm.py
+	$(BIN)/python benchmarks/llm_cost.py
+	$(BIN)/python benchmarks/llm_metrics.py
+	$(BIN)/python benchmarks/messages.py
 
 crash: install-dev  ## Kill the collector 50 times under load, and cut its power (as root); CYCLES=n for more
 	SPANMILL_CRASH_CYCLES=$(CYCLES) $(BIN)/python -m pytest -m torture tests/delivery/crashes --timeout 3600 -rs
