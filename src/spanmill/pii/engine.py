@@ -1,6 +1,6 @@
 """RE2 as detectors use it: linear time, no messages on stderr, programs of a bounded size."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import re2
 
@@ -27,6 +27,19 @@ def compile_pattern(pattern: str, *, unicode: bool, capped: bool = False) -> re2
             f"it is too large: {compiled.programsize} instructions of at most {MAX_PROGRAM}; use smaller repeats"
         )
     return compiled
+
+
+def searcher(pattern: str, *, unicode: bool = False) -> Callable[[bytes, int], tuple[int, int]]:
+    """Searches a text from an offset on, and answers the span of group 1, or of the match if there is no group; -1
+    for none. It is what `search` of google-re2 calls, without an object for each match."""
+    compiled = compile_pattern(pattern, unicode=unicode)
+    match, group, unanchored = compiled._regexp.Match, min(1, compiled.groups), re2._Anchor.UNANCHORED
+
+    def search(text: bytes, at: int) -> tuple[int, int]:
+        span: tuple[int, int] = match(unanchored, text, at, len(text))[group]
+        return span
+
+    return search
 
 
 def pattern_set(patterns: Sequence[str]) -> re2.Set:

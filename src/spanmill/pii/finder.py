@@ -58,16 +58,20 @@ class Finder:
         answers: list[tuple[int, list[Found]]] = []
         if not special.all():
             ordinary = np.flatnonzero(~special)
-            answers += self._in_texts(rows[ordinary], column.take(pa.array(ordinary)), None)
+            column_of_ordinary = column if len(ordinary) == len(column) else column.take(pa.array(ordinary))
+            answers += self._in_texts(rows[ordinary], column_of_ordinary, None, np.arange(len(ordinary)))
         if special.any():
             unusual = np.flatnonzero(special)
             plain = plain_texts(column.take(pa.array(unusual)))
-            answers += self._in_texts(rows[unusual], plain.texts, plain)
+            chosen = self._searches.candidates(plain.texts)
+            answers += self._in_texts(rows[unusual], plain.texts, plain, chosen)
         yield from sorted(answers) if special.any() else answers
 
-    def _in_texts(self, rows: Integers, texts: pa.Array, plain: PlainTexts | None) -> list[tuple[int, list[Found]]]:
+    def _in_texts(
+        self, rows: Integers, texts: pa.Array, plain: PlainTexts | None, chosen: Integers
+    ) -> list[tuple[int, list[Found]]]:
+        """`chosen`: which of the plain texts have a candidate."""
         answers = []
-        chosen = self._searches.candidates(texts)
         chosen = chosen[self._searches.worth_searching(texts.take(pa.array(chosen)))]
         values = texts.take(pa.array(chosen)).to_pylist()
         for index, row, text in zip(chosen.tolist(), rows[chosen].tolist(), values, strict=True):

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spanmill.pii.detector import Detector, Form
-from spanmill.pii.engine import compile_pattern, pattern_set
+from spanmill.pii.engine import pattern_set, searcher
 from spanmill.pii.neighbours import stands_alone
 
 Found = tuple[int, int, int]
@@ -77,19 +77,19 @@ class _Search:
         self.detector = detector
         self.form = form
         self.words = of.context
-        compiled = compile_pattern(form.pattern, unicode=form.unicode)
-        self._search = compiled.search
-        self._group = min(1, compiled.groups)
-        self._context = None
-        if form.needs_context:
-            self._context = compile_pattern(context_pattern(of.context), unicode=False).search
+        self._search = searcher(form.pattern, unicode=form.unicode)
+        self._context = searcher(context_pattern(of.context)) if form.needs_context else None
+        self._refused_after = searcher(form.refused_after) if form.refused_after else None
         self._reach = of.context_bytes
-        self._refused_after = compile_pattern(form.refused_after, unicode=False).search if form.refused_after else None
 
     def __call__(self, text: bytes, shadow: bytes) -> Iterator[Found]:
+        if self._context is not None and self._context(text, 0)[0] < 0:
+            return
         at, steps, started = 0, 0, time.thread_time() if self.form.unicode else 0.0
-        while (match := self._search(text, at)) is not None:
-            start, end = match.span(self._group)
+        while at < len(text):
+            start, end = self._search(text, at)
+            if start < 0:
+                return
             kept = self._kept(text, shadow, start, end) if start < end else start
             if kept > start:
                 yield start, kept, self.detector
@@ -109,12 +109,15 @@ class _Search:
         kept = start + check(text[start:end]) if check else end
         if kept == start or (self.form.alone and not stands_alone(shadow, start, kept)):
             return start
-        if self._refused_after is not None and self._refused_after(text[max(0, start - _BEFORE_BYTES) : start]):
+        if (
+            self._refused_after is not None
+            and self._refused_after(text[max(0, start - _BEFORE_BYTES) : start], 0)[0] >= 0
+        ):
             return start
         if self._context is None:
             return kept
         before, after = text[max(0, start - self._reach) : start], text[kept : kept + self._reach]
-        return kept if self._context(before) or self._context(after) else start
+        return kept if self._context(before, 0)[0] >= 0 or self._context(after, 0)[0] >= 0 else start
 
 
 def context_pattern(words: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ _NOT_TLDS = frozenset(
 """Endings of file names such as `logo@2x.png`, none of which is a top-level domain that people have mail at."""
 _BEFORE_VERSION = (
     r"(?i:(?:^|[^a-z])(?:versions?|ver|v|release|build|revision|firmware)|버전|릴리스|バージョン|リリース)"
-    r"""["']?(?:[ ._:=-]|\s|是|は|은|는|이)*$|[A-Z][A-Za-z]*/$|(?:[=<>~!]=|[~^]) ?$"""
+    r"""["']?(?:[ ._:=\t-]|是|は|은|는|이)*$|[A-Z][A-Za-z]*/$|(?:[=<>~!]=|[~^]) ?$"""
 )
 """What stands before a version of four numbers: a word for it, a product's name and a slash, a comparison."""
 _VERSION = re.compile(rb"[0-9]+\.[0-9]+[.-]")

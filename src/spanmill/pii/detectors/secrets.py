@@ -57,18 +57,18 @@ PRIVATE_KEY = Detector(
         Form(
             r"(-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?:(?:[^-]|-[^-])*"
             + _PEM_END
-            + r"|(?:\\[nr]|\s|[A-Za-z0-9+/=]{16,})*[A-Za-z0-9+/=]{0,15}))"
+            + r"|(?:\\[nr]|[ \t\r\n]|[A-Za-z0-9+/=]{16,})*[A-Za-z0-9+/=]{0,15}))"
         ),
     ),
 )
 BEARER_TOKEN = Detector(
     "bearer_token",
     (
-        Form(r"(?i:(?:^|[^0-9a-z])bearer)(?:\s+|%20)([0-9A-Za-z._~+/-]{16,}=*)", _bearer),
-        Form(r"(?i:(?:^|[^0-9a-z])basic)(?:\s+|%20)([0-9A-Za-z+/]{8,}={0,2})", _basic),
+        Form(r"(?i:(?:^|[^0-9a-z])bearer)(?:[ \t\r\n]+|%20)([0-9A-Za-z._~+/-]{16,}=*)", _bearer),
+        Form(r"(?i:(?:^|[^0-9a-z])basic)(?:[ \t\r\n]+|%20)([0-9A-Za-z+/]{8,}={0,2})", _basic),
     ),
 )
 URL_CREDENTIALS = Detector(
     "url_credentials",
-    (Form(r"""[A-Za-z0-9+.-]://([^\s/?#:@"'<>\\]*:[^\s/?#"'<>\\]+)@"""),),
+    (Form(r"""[A-Za-z0-9+.-]://([^ \t\r\n/?#:@"'<>\\]*:[^ \t\r\n/?#"'<>\\]+)@"""),),
 )
