@@ -235,6 +235,17 @@ def test_what_two_components_would_take_is_an_error(problems: Problems, text: st
     assert any(message in line for line in problems(RUNNABLE, text))
 
 
+def test_an_exporter_is_checked_against_the_pipelines_that_use_it(problems: Problems, read: Read) -> None:
+    def using(signal: str) -> str:
+        pipelines = f"{{{signal}: {{receivers: [otlp], exporters: [prometheus]}}}}"
+        exporters = "{prometheus: {endpoint: ':9464', llm: {labels: [promt]}}}"
+        return f"{{exporters: {exporters}, service: {{pipelines: {pipelines}}}}}"
+
+    (line,) = problems(RUNNABLE, using("traces"))
+    assert "exporters.prometheus.llm.labels.promt: `promt` is no column that can be a label" in line
+    read(RUNNABLE, using("metrics"))
+
+
 def test_the_prometheus_exporter_may_share_the_page_of_the_own_metrics(read: Read) -> None:
     pipelines = "{metrics: {receivers: [otlp], exporters: [prometheus]}}"
     text = f"{{exporters: {{prometheus: {{endpoint: ':8888'}}}}, service: {{pipelines: {pipelines}}}}}"

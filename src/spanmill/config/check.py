@@ -99,13 +99,14 @@ def _uncarried(configuration: Configuration, root: Tree) -> Iterator[Problem]:
 
 
 def _misfits(configuration: Configuration, root: Tree) -> list[Problem]:
-    """What processors cannot do in the pipelines that use them; once, however many these are."""
+    """What processors and exporters cannot do in the pipelines that use them; once, however many these are."""
     problems: dict[Problem, None] = {}
     for pipeline_id, pipeline in configuration.service.pipelines.items():
-        for component in pipeline.processors:
-            config = configuration.processors.get(component)
+        used = [("processors", each, configuration.processors.get(each)) for each in pipeline.processors]
+        used += [("exporters", each, configuration.exporters.get(each)) for each in pipeline.exporters]
+        for section, component, config in used:
             for misfit in () if config is None else config.misfits(pipeline_id.signal):
-                path = ("processors", str(component), *misfit.path)
+                path = (section, str(component), *misfit.path)
                 tree = root.nearest(path)
                 found = describe(tree.value) if tree.text else ""
                 problem = Problem(misfit.problem, dotted(path), tree.at_key(), misfit.expected, found, misfit.hint)

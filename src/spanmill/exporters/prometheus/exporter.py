@@ -85,7 +85,8 @@ class PrometheusExporter:
         for reason, count in dropped.items():
             labels = {"exporter": str(self._settings.id), "reason": reason}
             self._settings.metrics.counter("spanmill_prometheus_dropped_points", **labels).add(count)
-            self._settings.log.warning("metric points dropped", reason=reason, points=count, advice=_ADVICE[reason])
+            what = "LLM calls lack series" if reason == "llm_limit" else "metric points dropped"
+            self._settings.log.warning(what, reason=reason, points=count, advice=_ADVICE[reason])
 
     def _consume(self, batch: Batch) -> Counter[str]:
         """How many items are not on the page, by reason."""

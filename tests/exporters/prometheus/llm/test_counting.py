@@ -23,7 +23,10 @@ def one_of(*values: Any) -> st.SearchStrategy[Any]:
 TOKENS = maybe(st.integers(0, 100_000))
 MILLISECONDS = st.integers(0, 100_000).map(lambda number: number / 8)
 ROWS = st.fixed_dictionaries(
-    {"is_llm_call": one_of(True, True, True, False, None), "seconds": maybe(MILLISECONDS.map(lambda ms: ms / 1024))},
+    {
+        "is_llm_call": one_of(True, True, True, False, None),
+        "seconds": maybe(st.integers(0, 100_000).map(lambda ms: ms / 1000)),
+    },
     optional={
         "status": one_of(0, 1, 2),
         "status_message": one_of("", "Error code: 429 - slow down", "it broke"),
