@@ -38,6 +38,8 @@ _PARTS = 64
 """Parts in a block."""
 _FREE_PARTS = 1
 """Parts that are left over in the last block of every catalogue."""
+_ATTEMPTS = 4
+"""Two are usual, three where the length of the filling takes a byte more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +150,17 @@ def quoted_name(name: str) -> str:
 
 
 def _build(path: Path, views: Sequence[Viewed]) -> None:
-    """Write the catalogue, and again with what it takes to fill it up."""
+    """Write the catalogue, and again with what it takes to fill it up.
+
+    One that does not come out right soon is good enough: its headers matter only to who opens it at that moment.
+    """
     filling = 2 * _PART_BYTES
-    while (lacking := _write(path, views, filling)) != 0:
-        filling += lacking * _PART_BYTES
-        path.unlink()
+    for _ in range(_ATTEMPTS):
+        path.unlink(missing_ok=True)
+        lacking = _write(path, views, filling)
+        if lacking == 0:
+            return
+        filling += lacking * _PART_BYTES if lacking > 0 else -_PART_BYTES // 2
 
 
 def _write(path: Path, views: Iterable[Viewed], filling: int) -> int:
