@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -22,6 +23,7 @@ RUNBOOK: Final = ROOT / "docs" / "alerts.md"
 Rule = dict[str, Any]
 
 
+@cache
 def rules() -> list[Rule]:
     """Every recording and alert rule."""
     return [
@@ -69,6 +71,7 @@ def queries() -> list[Query]:
     ]
 
 
+@cache
 def known_metrics() -> set[str]:
     """Names of samples: of the daemon's own page, of the prometheus exporter's, of recording rules, of Prometheus."""
     names = {"up", "ALERTS", *(rule["record"] for rule in rules() if "record" in rule)}
