@@ -38,6 +38,13 @@ class Finder:
         self.detectors = tuple(detectors)
         self._searches = Searches(self.detectors)
 
+    def worth_searching(self, texts: pa.StringArray) -> npt.NDArray[np.bool_]:
+        """By text, whether `find` would look at it: one scan of the column. Nulls are not."""
+        chosen = np.zeros(len(texts), bool)
+        if self.detectors and len(texts):
+            chosen[self._searches.candidates(texts.cast(pa.binary()), or_matching=SPECIAL)] = True
+        return chosen
+
     def find(self, texts: pa.StringArray) -> Findings:
         """Nulls have none. Safe in several threads at once."""
         found: list[tuple[int, int, int, int]] = []
