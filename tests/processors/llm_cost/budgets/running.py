@@ -31,6 +31,10 @@ class Clock:
         return self.time
 
 
+async def _dead(_: Any) -> Any:
+    """Nothing is written by a process that died."""
+
+
 class Run:
     """One run of the processor's consumer on a directory; made again after a stop or a crash."""
 
@@ -60,6 +64,7 @@ class Run:
         """The process ends, and its locks with it."""
         task = self.consumer._notifier and self.consumer._notifier._task
         if task:
+            self.consumer._book.change = _dead  # type: ignore[assignment, method-assign]
             task.cancel()
         self.consumer._book.close()
 

@@ -28,6 +28,7 @@ class Webhook(ThreadingHTTPServer):
     def __init__(self) -> None:
         self.texts: list[str] = []
         self.is_down = False
+        self.refused = 0
         super().__init__(("127.0.0.1", 0), _Handler)
 
     @property
@@ -43,7 +44,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if not self.server.is_down:
+        if self.server.is_down:
+            self.server.refused += 1
+        else:
             self.server.texts.append(body["text"])
         self.send_response(503 if self.server.is_down else 200)
         self.end_headers()
@@ -111,29 +114,32 @@ def spent(port: int) -> dict[tuple[str, str, str], float]:
         return {tuple(found[:3]): float(found[3]) for found in _SPENT.findall(answer.read().decode())}
 
 
-def killed_under_load(collector: Collector, port: int, bodies: list[bytes]) -> None:
-    """Send everything, until it is acknowledged, to a collector that is killed after a while and started again."""
-    killer = threading.Timer(0.7, collector.kill)
+def send_all(collector: Collector, port: int, first: int, *, kill_after_seconds: float | None = None) -> int:
+    """Send calls until all are acknowledged, to a collector that may be killed meanwhile and is started again."""
+    killer = threading.Timer(kill_after_seconds or 0.0, collector.kill if kill_after_seconds else lambda: None)
     killer.start()
+    bodies = [calls(3, first=first + 10 * number).SerializeToString() for number in range(60)]
     for body in bodies:
         while not send(port, body):
             killer.join()
             collector.start()
         time.sleep(0.01)
     killer.join()
-    collector.kill()
+    return 3 * len(bodies)
 
 
 def test_a_daemon_that_is_killed_counts_every_call_once_and_tells_each_threshold_once(tmp_path: Path) -> None:
     with webhook() as server:
         collector, ports = made(tmp_path, server.url)
-        total = 0
-        for cycle in range(2):
-            server.is_down = cycle == 1
-            collector.start()
-            bodies = [calls(3, first=1000 * cycle + 10 * n + 1).SerializeToString() for n in range(60)]
-            killed_under_load(collector, ports["http"], bodies)
-            total += 3 * len(bodies)
+        collector.start()
+        total = send_all(collector, ports["http"], 1, kill_after_seconds=0.3)
+        when(lambda: len(server.texts) == 1)
+        collector.kill()
+        server.is_down = True
+        collector.start()
+        total += send_all(collector, ports["http"], 10_001)
+        when(lambda: server.refused >= 3)
+        collector.kill()
         server.is_down = False
         with collector:
             usd = total * USD_PER_CALL

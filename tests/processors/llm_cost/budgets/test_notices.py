@@ -101,6 +101,19 @@ async def test_a_request_whose_outcome_a_crash_has_hidden_is_not_made_again(tmp_
         assert len(receiver.texts) == 1
 
 
+async def test_a_crash_amid_requests_that_fail_costs_nobody_the_notice(tmp_path: Path) -> None:
+    async with receiving() as receiver:
+        receiver.answers = [500, -1]
+        run = await Run(config(receiver), tmp_path).start()
+        await run.export([Call("6")])
+        await receiver.until(2)
+        run.die()
+        async with running(config(receiver), tmp_path) as run:
+            await settled(run)
+            assert run.metrics.value("llm_budget_notifications", budget="company", result="sent") == 1
+        assert len(receiver.texts) == 3
+
+
 async def test_a_server_that_is_down_is_tried_again_and_holds_up_no_counting(tmp_path: Path) -> None:
     async with receiving() as receiver:
         receiver.answers = [500, 503, 429, 408]

@@ -143,18 +143,16 @@ class BudgetConsumer:
         """What the last run left undone, and what other limits mean for what was spent."""
         now = self._clock()
         tally = self._pruned_hourly(tally, now)
-        left = {}
+        left, told = {}, NoticeState.SETTLED
         for key, notice in tally.notices.items():
             if notice.state is NoticeState.TRYING:
-                left[key] = Notice(NoticeState.SETTLED, notice.limit)
+                left[key] = Notice(told, notice.limit)
                 self._settings.log.warning(
                     "whether a notification of a budget was sent is not known", budget=key.budget
                 )
                 self._count_notice(key.budget, "in_doubt")
-            elif notice.state is NoticeState.DUE and (
-                key.budget not in self._config.limits or not self._config.webhook
-            ):
-                left[key] = Notice(NoticeState.SETTLED, notice.limit)
+            elif notice.state is not told and (key.budget not in self._config.limits or not self._config.webhook):
+                left[key] = Notice(told, notice.limit)
         tally = tally.with_notices(left)
         reached = self._reached(tally, tally.scopes, now)
         return tally.with_notices(reached), _Counted(reached, {}, 0, 0)

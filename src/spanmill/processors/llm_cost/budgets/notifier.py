@@ -1,7 +1,8 @@
 """Tells what is due to be told, one notice after the other, beside the counting.
 
-Over restarts a notice is told at most once: that it is being told is on the disk before a request begins, and a request
-whose outcome a crash has hidden is not made again.
+Over restarts a notice is told at most once: that it is being told is on the disk before the first request begins, and
+a request whose outcome a crash has hidden is not made again. Unless those before it had failed: more likely than not
+that one failed too, and nobody has been told.
 """
 
 import asyncio
@@ -22,6 +23,8 @@ from spanmill.telemetry.logs import Log
 
 _STOP_SECONDS: Final = 5.0
 """How long what is due may take to be told when the daemon stops. The rest is told after the next start."""
+
+_TO_TELL: Final = frozenset({NoticeState.DUE, NoticeState.FAILING})
 
 Count = Callable[[str, str], None]
 """Takes a budget's name and what became of a notice of it: sent, failed, ..."""
@@ -75,7 +78,8 @@ class Notifier:
                 due = self._next()
                 if due is not None:
                     await self._tell(poster, *due)
-                if self._stopping.is_set() and (due is None or due == self._next()):
+                left = self._next()
+                if self._stopping.is_set() and (left is None or (due is not None and due[0] == left[0])):
                     return
                 if due is None:
                     await self._woken.wait()
@@ -84,7 +88,7 @@ class Notifier:
 
     def _next(self) -> tuple[NoticeKey, Notice] | None:
         notices = self._book.tally.notices.items()
-        return next(((key, notice) for key, notice in notices if notice.state is NoticeState.DUE), None)
+        return next(((key, notice) for key, notice in notices if notice.state in _TO_TELL), None)
 
     async def _tell(self, poster: Poster, key: NoticeKey, notice: Notice) -> None:
         """Try until it is told or given up; when stopping, leave it due after one attempt more."""
@@ -107,18 +111,22 @@ class Notifier:
             await self._settle(key, notice, "failed")
 
     async def _attempt(self, poster: Poster, key: NoticeKey, notice: Notice) -> Answer:
-        """One request. When it is known not to have been taken, the notice is due as before."""
-        if not await self._mark(key, notice.limit, NoticeState.TRYING):
+        """One request, and on the disk how far the notice is with it."""
+        known = self._book.tally.notices.get(key, notice)
+        if known.state is NoticeState.DUE and not await self._mark(key, notice.limit, NoticeState.TRYING):
             return Answer(Result.FAILED, "the state file cannot be written")
         scope = Scope(self._budgets.limits[key.budget].label, key.value)
         spent = self._book.tally.spent(scope, key.period, key.start)
         text = message(self._budgets, self._calendar, key, notice, spent, self._clock())
         try:
             answer = await poster.post(text, _identity(key, notice))
+        except asyncio.CancelledError:  # the daemon stops: that is all the time there was for an answer
+            await self._mark(key, notice.limit, NoticeState.FAILING)
+            raise
         except Exception as error:  # noqa: BLE001 - a defect must not end the telling of others
             answer = Answer(Result.REFUSED, type(error).__name__)
         if answer.result is Result.FAILED:
-            await self._mark(key, notice.limit, NoticeState.DUE)
+            await self._mark(key, notice.limit, NoticeState.FAILING)
         return answer
 
     async def _settle(self, key: NoticeKey, notice: Notice, result: str) -> None:
@@ -130,7 +138,8 @@ class Notifier:
 
         def change(tally: Tally) -> tuple[Tally, None]:
             known = tally.notices.get(key)
-            return (tally.with_notices({key: Notice(state, limit)}) if known and known.limit == limit else tally), None
+            same = known is not None and known.limit == limit and known.state is not state
+            return (tally.with_notices({key: Notice(state, limit)}) if same else tally), None
 
         try:
             await self._book.change(change)

@@ -46,7 +46,9 @@ class NoticeState(StrEnum):
     DUE = "due"
     """Nobody has been told."""
     TRYING = "trying"
-    """A request was begun, and its outcome is not known."""
+    """The first request was begun, and its outcome is not known."""
+    FAILING = "failing"
+    """A request was not taken, or not answered; others may be under way."""
     SETTLED = "settled"
     """Told, or given up."""
 
