@@ -89,7 +89,7 @@ def _bytes(pattern: str) -> bytes:
 def _allowed(detector: Detector, form: Form, plain: bytes, shadow: bytes, start: int, end: int) -> bool:
     if form.alone and not _alone(shadow[:start], shadow[end:]):
         return False
-    if form.refused_after and re.search(_bytes(form.refused_after), plain[max(0, start - 24) : start]):
+    if form.refused_after and re.search(_bytes(form.refused_after), plain[max(0, start - 64) : start]):
         return False
     reach = detector.context_bytes
     near = (plain[max(0, start - reach) : start], plain[end : end + reach])

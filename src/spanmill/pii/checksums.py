@@ -5,23 +5,30 @@ One number in ten has a valid check digit by chance (one in 97 for IBAN), so non
 
 from collections.abc import Callable, Sequence
 
+_NOT_DIGITS = bytes(set(range(256)) - set(b"0123456789"))
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
+_VALUES = {ord(sign): str(value) for value, sign in enumerate("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")}
 _BRN_WEIGHTS = (1, 3, 7, 1, 3, 7, 1, 3, 5)
 _RRN_WEIGHTS = (2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5)
 _MY_NUMBER_WEIGHTS = (6, 5, 4, 3, 2, 7, 6, 5, 4, 3, 2)
 
 
+def digits_of(written: bytes) -> bytes:
+    """Without anything else."""
+    return written.translate(None, _NOT_DIGITS)
+
+
 def luhn(digits: bytes) -> bool:
     """Payment cards (ISO/IEC 7812-1)."""
     values = [byte - 48 for byte in digits]
-    return len(values) > 1 and (sum(values[-1::-2]) + sum(_DOUBLED[value] for value in values[-2::-2])) % 10 == 0
+    return len(values) > 1 and (sum(values[-1::-2]) + sum([_DOUBLED[value] for value in values[-2::-2]])) % 10 == 0
 
 
 def mod_97(account: bytes) -> bool:
     """IBAN (ISO 13616): capital letters count 10 to 35, country and check digits move to the end, the rest is 1."""
     if len(account) < 5:
         return False
-    return int("".join(str(int(chr(byte), 36)) for byte in account[4:] + account[:4])) % 97 == 1
+    return int("".join([_VALUES[byte] for byte in account[4:] + account[:4]])) % 97 == 1
 
 
 def kr_business_number(digits: bytes) -> bool:
@@ -46,12 +53,12 @@ def jp_my_number(digits: bytes) -> bool:
 
 
 def _weighted(digits: bytes, weights: Sequence[int]) -> int:
-    return sum((byte - 48) * weight for byte, weight in zip(digits, weights, strict=False))
+    return sum([(byte - 48) * weight for byte, weight in zip(digits, weights, strict=False)])
 
 
 def _of_digits(holds: Callable[[bytes], bool]) -> Callable[[bytes], int]:
     def check(found: bytes) -> int:
-        return len(found) if holds(bytes(byte for byte in found if 48 <= byte <= 57)) else 0
+        return len(found) if holds(digits_of(found)) else 0
 
     return check
 

@@ -32,7 +32,7 @@ class Form:
     alone: bool = False
     """Only found if it stands alone: see `neighbours.stands_alone`."""
     refused_after: str = ""
-    """RE2 syntax: not found if this matches the few bytes before it."""
+    """RE2 syntax: not found if this matches the 64 bytes before it."""
     unicode: bool = False
     """Matched to characters, not bytes. Slower; for patterns of users."""
 

@@ -21,7 +21,7 @@ SECONDS_PER_TEXT = 0.5
 """CPU time for a user's pattern in one text. RE2 is linear for one match; a pattern that has a match at every byte and
 reads on to the end each time is not."""
 _STEPS_BETWEEN_CLOCKS = 64
-_BEFORE_BYTES = 24
+_BEFORE_BYTES = 64
 """How far before a candidate a form's `refused_after` sees."""
 
 

@@ -1,10 +1,10 @@
 """Payment cards and bank accounts."""
 
-from spanmill.pii.checksums import luhn, mod_97
+from spanmill.pii.checksums import digits_of, luhn, mod_97
 from spanmill.pii.detector import Detector, Form
 
 _IBAN_LENGTHS = {
-    code: length
+    code.encode(): length
     for length, codes in {
         15: "NO", 16: "BE", 18: "DK FI FK FO GL NL SD", 19: "MK SI", 20: "AT BA EE KZ LT LU MN XK",
         21: "CH CR HR LI LV", 22: "BG BH DE GB GE IE ME RS VA", 23: "AE GI IL IQ OM SO TL",
@@ -19,7 +19,8 @@ _IBAN_LENGTHS = {
 
 def _network(digits: bytes) -> bool:
     """Whether a network gives out numbers that begin so and are so long."""
-    length, two, three, four = len(digits), int(digits[:2]), int(digits[:3]), int(digits[:4])
+    length, four = len(digits), int(digits[:4])
+    two, three = four // 100, four // 10
     if digits[:1] == b"4":
         return length in (13, 16, 19)
     if two in (34, 37):
@@ -34,7 +35,7 @@ def _network(digits: bytes) -> bool:
 
 
 def _card(found: bytes) -> int:
-    digits = found.replace(b" ", b"").replace(b"-", b"")
+    digits = digits_of(found)
     separators = set(found) & set(b" -")
     if len(separators) > 1 or len(set(digits)) == 1 or not _network(digits):
         return 0
@@ -42,16 +43,14 @@ def _card(found: bytes) -> int:
 
 
 def _iban(found: bytes) -> int:
-    length = _IBAN_LENGTHS.get(found[:2].upper().decode(), 0)
-    kept, characters = 0, bytearray()
-    for kept, byte in enumerate(found, 1):  # noqa: B007 - the count is used after the loop
-        if byte not in b" -":
-            characters.append(byte)
-        if len(characters) == length:
-            break
-    if not length or len(characters) < length or found[kept : kept + 1].isalnum():
+    length = _IBAN_LENGTHS.get(found[:2].upper(), 0)
+    account = found.translate(None, b" -")[:length].upper()
+    if not length or len(account) < length or not mod_97(account):
         return 0
-    return kept if mod_97(bytes(characters).upper()) else 0
+    kept = length
+    while len(found[:kept].translate(None, b" -")) < length:
+        kept += 1
+    return 0 if found[kept : kept + 1].isalnum() else kept
 
 
 CARD = Detector(

@@ -14,6 +14,8 @@ _BEFORE_VERSION = (
     r"""["']?(?:[ ._:=\t-]|是|は|은|는|이)*$|[A-Z][A-Za-z]*/$|(?:[=<>~!]=|[~^]) ?$"""
 )
 """What stands before a version of four numbers: a word for it, a product's name and a slash, a comparison."""
+_IN_URL = r"://[^ \t\r\n/?#@:]*:[^ \t\r\n/?#@]*$"
+"""The user and the password of a URL, which with its host look like an address."""
 _VERSION = re.compile(rb"[0-9]+\.[0-9]+[.-]")
 
 
@@ -62,6 +64,7 @@ EMAIL = Detector(
             r"((?:[A-Za-z0-9_]|[\xc3-\xc9][\x80-\xbf])(?:[A-Za-z0-9._%+'-]|[\xc3-\xc9][\x80-\xbf])*(?:@|%40)"
             r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+(?:[A-Za-z]{2,24}|xn--[A-Za-z0-9-]{2,40}))",
             _email,
+            refused_after=_IN_URL,
         ),
     ),
 )

@@ -2,33 +2,29 @@
 
 from datetime import date
 
-from spanmill.pii.checksums import jp_my_number, kr_business_number
+from spanmill.pii.checksums import digits_of, jp_my_number, kr_business_number
 from spanmill.pii.detector import Check, Detector, Form
 
 _CENTURIES = {1: 1900, 2: 1900, 3: 2000, 4: 2000, 5: 1900, 6: 1900, 7: 2000, 8: 2000}
 """Of birth, by the digit after the hyphen; 5 to 8 are foreigners'."""
 
 
-def _digits(found: bytes) -> bytes:
-    return bytes(byte for byte in found if 48 <= byte <= 57)
-
-
 def _ssn(found: bytes) -> int:
-    number = _digits(found)
+    number = digits_of(found)
     area = int(number[:3])
     valid = 0 < area < 900 and area != 666 and number[3:5] != b"00" and number[5:] != b"0000"
     return len(found) if valid else 0
 
 
 def _itin(found: bytes) -> int:
-    number = _digits(found)
+    number = digits_of(found)
     group = int(number[3:5])
     valid = 50 <= group <= 65 or 70 <= group <= 88 or 90 <= group <= 92 or 94 <= group <= 99
     return len(found) if valid and number[:1] == b"9" else 0
 
 
 def _resident(found: bytes) -> int:
-    number = _digits(found)
+    number = digits_of(found)
     try:
         date(_CENTURIES[number[6] - 48] + int(number[:2]), int(number[2:4]), int(number[4:6]))
     except (ValueError, KeyError):
@@ -37,12 +33,12 @@ def _resident(found: bytes) -> int:
 
 
 def _business(found: bytes) -> int:
-    number = _digits(found)
+    number = digits_of(found)
     return len(found) if kr_business_number(number) and number[:3] >= b"101" else 0
 
 
 def _my_number(found: bytes) -> int:
-    number = _digits(found)
+    number = digits_of(found)
     return len(found) if jp_my_number(number) and len(set(number)) > 1 else 0
 
 
