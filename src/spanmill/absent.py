@@ -43,7 +43,6 @@ _ABSENT: Final[dict[Kind, dict[str, str]]] = {
         "deltatocumulative": "Not needed before the prometheus exporter, which does it itself.",
         "queued_retry": "Retired by the Collector: exporters have `retry_on_failure`.",
         "spanmetrics": "Query the spans with SQL, or let a Collector with the spanmetrics connector make metrics.",
-        "gen_ai_normalizer": "Not in Spanmill yet: names are kept as they come.",
     },
     Kind.EXPORTERS: {
         "jaeger": "Jaeger takes OTLP: use the otlp_grpc exporter with Jaeger's port 4317.",
