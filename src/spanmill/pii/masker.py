@@ -1,51 +1,33 @@
-"""Masking a column of texts: what is found in them, what is JSON in them, and what is under a key that names a secret.
+"""Masking columns of text: free text, JSON in it at any level, and values under keys that name a secret.
 
-It fails closed: a value that cannot be masked is replaced whole.
+It fails closed: a value that cannot be masked is replaced whole. Which columns there are is for others to say.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Mapping
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spanmill.pii.engine import compile_pattern
-from spanmill.pii.finder import Finder, Findings
-from spanmill.pii.replacing import Replacements, Style, found_texts, splice
+from spanmill.pii.allow import Allow
+from spanmill.pii.json_text import is_json, leaves, looks_like_json, put_back
+from spanmill.pii.key_context import KeyContext
+from spanmill.pii.replacing import FAILED, Replacements, Style
+from spanmill.pii.search import matches
 from spanmill.pii.secret_keys import SecretKeys
+from spanmill.pii.text_masking import FAILED_COUNT, SECRET, Column, Finds, Masked, TextMasking, with_rows
 
-FAILED = "<MASKING FAILED>"
-FAILED_COUNT = "failed"
-SECRET = "secret_key_value"  # noqa: S105 - the name of a detector
+__all__ = ["FAILED", "FAILED_COUNT", "SECRET", "Allow", "Finds", "Masked", "Masker"]
 
-
-class Masked(NamedTuple):
-    """`texts`: the array given, itself, if nothing in it changed. `counts`: what was masked, by name of the detector;
-    `secret_key_value` for values under keys that name a secret, `failed` for values that could not be masked."""
-
-    texts: pa.StringArray
-    counts: Counter[str]
-
-
-class Allow:
-    """What is never masked: findings that are one of the texts, or that an RE2 pattern matches whole. Raises
-    PatternError, a ValueError, for a pattern that RE2 does not accept."""
-
-    def __init__(self, texts: Iterable[str] = (), patterns: Iterable[str] = ()) -> None:
-        self._texts = frozenset(text.encode() for text in texts)
-        self._patterns = [compile_pattern(pattern, unicode=True, capped=True) for pattern in patterns]
-
-    def __bool__(self) -> bool:
-        return bool(self._texts or self._patterns)
-
-    def __contains__(self, found: bytes) -> bool:
-        return found in self._texts or any(pattern.fullmatch(found) for pattern in self._patterns)
+_MOST_NESTED = 4
+"""JSON in a string of JSON is taken apart so many times; what is in it further in is masked as text."""
+_ANCHORS = ("^", "$", r"\A", r"\z", r"\b", r"\B")
 
 
 class Masker:
-    """Masks columns of texts. Holds no state but what it remembers of keys; safe in several threads at once.
+    """Masks columns of texts. Remembers nothing but names of keys; safe in several threads at once.
 
     `styles`: by name of the detector, `secret_key_value` among them; `default_style` for all others. `mask_keys`: keys
     of maps in JSON are masked as texts too. `dry_run`: everything is counted and nothing changed.
@@ -53,7 +35,7 @@ class Masker:
 
     def __init__(
         self,
-        finder: Finder,
+        finder: Finds,
         styles: Mapping[str, Style] | None = None,
         *,
         default_style: Style = Style(),  # noqa: B008 - frozen
@@ -62,63 +44,85 @@ class Masker:
         dry_run: bool = False,
         mask_keys: bool = False,
     ) -> None:
-        self._finder = finder
-        self._names = [*(detector.name for detector in finder.detectors), SECRET]
-        self._replacements = Replacements(self._names, styles or {}, default_style)
         self.secret_keys = SecretKeys() if secret_keys is None else secret_keys
-        self._allow = Allow() if allow is None else allow
+        self._finder = finder
+        names = [*(detector.name for detector in finder.detectors), SECRET]
+        replacements = Replacements(names, styles or {}, default_style)
+        self._texts = TextMasking(finder, replacements, Allow() if allow is None else allow, self.secret_keys)
+        self._context = KeyContext(finder.detectors)
         self._dry_run = dry_run
         self._mask_keys = mask_keys
+        forms = [form for detector in finder.detectors for form in detector.forms if form.unicode]
+        # Such a pattern may match a leaf and nothing in the JSON around it.
+        self._always_unpack = any(anchor in form.pattern for form in forms for anchor in _ANCHORS)
 
     def mask(self, texts: pa.StringArray) -> Masked:
         """Free text and text that is JSON. Nulls stay null."""
-        return self._answer(texts, self._guarded(texts, np.zeros(len(texts), bool)))
+        return self._answer(texts, self._guarded(Column(texts, np.zeros(len(texts), bool), None), 0))
 
     def mask_values(self, keys: pa.Array, texts: pa.StringArray) -> Masked:
         """As `mask`; values whose key names a secret are replaced whole, whatever they are. `keys`: strings or a
         dictionary of them, one for each text."""
-        return self._answer(texts, self._guarded(texts, self.secret_keys.among(keys)))
+        encoded = keys if pa.types.is_dictionary(keys.type) else keys.dictionary_encode()
+        column = Column(texts, self.secret_keys.among(encoded), self._context.of(encoded))
+        return self._answer(texts, self._guarded(column, 0))
 
     def _answer(self, texts: pa.StringArray, masked: Masked) -> Masked:
         return Masked(texts, masked.counts) if self._dry_run else masked
 
-    def _guarded(self, texts: pa.StringArray, secret: np.ndarray) -> Masked:
+    def _guarded(self, column: Column, depth: int) -> Masked:
         """Halves what fails until what fails is one value."""
         try:
-            return self._mask(texts, secret)
+            return self._mask(column, depth)
         except Exception:  # noqa: BLE001 - fails closed, and says nothing: the error may hold the text
-            if len(texts) <= 1:
-                return Masked(pa.array([FAILED] * len(texts), pa.string()), Counter({FAILED_COUNT: len(texts)}))
-        half = len(texts) // 2
-        first, second = self._guarded(texts[:half], secret[:half]), self._guarded(texts[half:], secret[half:])
+            count = len(column.texts)
+        if count <= 1:
+            return Masked(pa.array([FAILED] * count, pa.string()), Counter({FAILED_COUNT: count}))
+        first, second = (
+            self._guarded(column.take(rows), depth) for rows in (np.arange(count // 2), np.arange(count // 2, count))
+        )
         return Masked(pa.concat_arrays([first.texts, second.texts]), first.counts + second.counts)
 
-    def _mask(self, texts: pa.StringArray, secret: np.ndarray) -> Masked:
+    def _mask(self, column: Column, depth: int) -> Masked:
+        texts = column.texts
         if not len(texts):
             return Masked(texts, Counter())
-        findings = self._not_allowed(texts, self._find(texts, secret))
-        if not len(findings.rows):
-            return Masked(texts, Counter())
-        pieces = self._replacements.pieces(texts, *findings)
-        counted = np.bincount(findings.detectors, minlength=len(self._names)).tolist()
-        counts = Counter({name: count for name, count in zip(self._names, counted, strict=True) if count})
-        return Masked(splice(texts, findings.rows, findings.starts, findings.ends, pieces).texts, counts)
+        structured = looks_like_json(texts) & ~column.secret
+        if depth > _MOST_NESTED or not structured.any():
+            return self._texts.mask(column)
+        rows = np.flatnonzero(structured)
+        rows = rows[self._worth_unpacking(texts.take(pa.array(rows)))]
+        values = texts.take(pa.array(rows))
+        valid = np.array([is_json(value) for value in values.cast(pa.binary()).to_pylist()], bool)
+        plain = ~structured
+        plain[rows[~valid]] = True
+        documents = values.filter(pa.array(valid))
+        unpacked = self._documents(documents, depth)
+        others = column.take(np.flatnonzero(plain))
+        masked = self._texts.mask(others)
+        parts = [(rows[valid], documents, unpacked.texts), (np.flatnonzero(plain), others.texts, masked.texts)]
+        return Masked(with_rows(texts, parts), unpacked.counts + masked.counts)
 
-    def _find(self, texts: pa.StringArray, secret: np.ndarray) -> Findings:
-        if not secret.any():
-            return self._finder.find(texts)
-        found = self._finder.find(pc.if_else(pa.array(secret), pa.scalar(None, pa.string()), texts))
-        lengths = pc.binary_length(texts).fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
-        rows = np.flatnonzero(secret & (lengths > 0))
-        whole = (rows, np.zeros_like(rows), lengths[rows], np.full_like(rows, len(self._names) - 1))
-        joined = [np.concatenate(pair) for pair in zip(found, whole, strict=True)]
-        order = np.argsort(joined[0], kind="stable")
-        return Findings(*(column[order] for column in joined))
+    def _documents(self, documents: pa.StringArray, depth: int) -> Masked:
+        """Of valid JSON: all leaves of all documents as one column, one level deeper."""
+        if not len(documents):
+            return Masked(documents, Counter())
+        found = leaves(documents, self.secret_keys, with_keys=self._mask_keys)
+        column = Column(found.texts, found.secret, self._context.of(found.keys))
+        masked = self._guarded(column, depth + 1)
+        if masked.texts is found.texts:
+            return Masked(documents, masked.counts)
+        return Masked(put_back(documents, found, masked.texts), masked.counts)
 
-    def _not_allowed(self, texts: pa.StringArray, findings: Findings) -> Findings:
-        if not self._allow or not len(findings.rows):
-            return findings
-        found = found_texts(texts, findings.rows, findings.starts, findings.ends)
-        allowed = {text: text in self._allow for text in set(found)}
-        kept = np.array([not allowed[text] for text in found])
-        return Findings(*(column[kept] for column in findings))
+    def _worth_unpacking(self, texts: pa.StringArray) -> npt.NDArray[np.bool_]:
+        """Not JSON in which nothing is found as it is written, and no key can name a secret, and no escape hides
+        anything."""
+        if self._always_unpack:
+            return np.ones(len(texts), bool)
+        worth = self._finder.worth_searching(texts)
+        worth |= pc.match_substring(texts, "\\").to_numpy(zero_copy_only=False)
+        pattern = self._texts.quoted_secrets.pattern
+        rest = np.flatnonzero(~worth)
+        if pattern and len(rest):
+            worth[rest] = matches(texts.take(pa.array(rest)).cast(pa.binary()), pattern)
+        return worth

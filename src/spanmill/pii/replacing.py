@@ -14,10 +14,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from spanmill.pii.finder import Findings
+
 Integers = npt.NDArray[np.int64]
 Mode = Literal["replace", "partial", "hmac", "drop"]
 
 MIN_KEY_BYTES = 16
+FAILED = "<MASKING FAILED>"
+"""What is put in place of a value that could not be masked."""
 _KEY_ID = re.compile(r"[0-9A-Za-z_.-]{1,64}")
 _TOKEN_HEX = 16
 _KEPT = 4
@@ -75,17 +79,15 @@ class Replacements:
         keys = {style.key.key_id for style in (*styles.values(), default) if style.key is not None}
         either = "|".join(re.escape(name.upper()) for name in names)
         tail = f"(?::(?:{'|'.join(map(re.escape, sorted(keys)))}):[0-9a-f]{{{_TOKEN_HEX}}})?" if keys else ""
-        self.token_pattern = f"<(?:{either}){tail}>"
+        self.token_pattern = f"{FAILED}|<(?:{either}){tail}>"
         """Matches, in RE2 and in `re`, what the modes replace and hmac put in. Finding them again would mask what is
         masked."""
 
-    def pieces(
-        self, texts: pa.StringArray, rows: Integers, starts: Integers, ends: Integers, which: Integers
-    ) -> list[bytes]:
+    def pieces(self, texts: pa.StringArray, findings: Findings) -> list[bytes]:
         """UTF-8, by finding; made once for each distinct text found."""
         made: dict[tuple[int, bytes], bytes] = {}
         answer = []
-        for detector, found in zip(which.tolist(), found_texts(texts, rows, starts, ends), strict=True):
+        for detector, found in zip(findings.detectors.tolist(), found_texts(texts, *findings[:3]), strict=True):
             maker = self._makers[detector]
             if isinstance(maker, bytes):
                 answer.append(maker)
