@@ -2,9 +2,9 @@
 
 How a masker finds and replaces is `masker.py`; what stands in which place of a batch is `batches.py`.
 
-A place is named as in OTLP, with dots: `name`, `status.message`, `attributes.http.url`, `events.attributes.exception.
-message`, `resource.attributes.host.name`, `scope.version`, `body`. What is nested in a value belongs to the value's
-place. Counts leave out attribute keys: they say `attributes`, so that there are only so many places.
+A place is named as in OTLP, with dots: `name`, `status.message`, `attributes.http.url`, `events.name`,
+`resource.attributes.host.name`, `scope.version`, `body`. What is nested in a value belongs to the value's place. Counts
+leave out attribute keys: they say `attributes`, so that there are only so many places.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from spanmill.batch import Batch
+from spanmill.pii.secret_keys import SecretKeys
 
 Rows = npt.NDArray[np.int64]
 
@@ -29,16 +30,19 @@ class Masked(Protocol):
         """As many as were given, null where they were null; the very array that was given when nothing changed."""
 
     @property
-    def found(self) -> Mapping[str, Rows]:
-        """Detector to the index of the text of each of its findings: twice the same index for two in one text. With
-        `dry_run` there are findings although nothing changed."""
+    def counts(self) -> Mapping[str, int]:
+        """Detector to its findings. With a dry run there are findings although nothing changed."""
 
 
 class Masker(Protocol):
     """Masks columns of text. Safe in several threads at once; the same text under the same key becomes the same.
 
-    A text that cannot be masked becomes `<MASKING FAILED>`, found by the detector `failed`, and does not harm others.
+    A text that cannot be masked becomes `<MASKING FAILED>`, is counted as found by `failed`, and does not harm others.
     """
+
+    @property
+    def secret_keys(self) -> SecretKeys:
+        """Which keys name a secret."""
 
     def mask(self, texts: pa.StringArray) -> Masked:
         """Texts of their own: prose, names, JSON. Nulls stay."""

@@ -1,0 +1,103 @@
+"""The texts of a batch, gathered from all its places, so that a masker sees them in few calls.
+
+Most places hold a few short texts, and a call costs as much as scanning some thousand bytes. Small columns are masked
+together; only when something is found in them are they asked for apart, as it is counted by place.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spanmill.pii.masker import FAILED, FAILED_COUNT
+from spanmill.pii.places import Counts, Masked, Masker, Rows
+
+_LARGE_BYTES = 64 * 1024
+"""A column with more texts than that is worth a call of its own."""
+
+
+class Column:
+    """Texts of one place, and after `Texts.mask` what became of them."""
+
+    def __init__(self, place: str, texts: pa.StringArray, keys: pa.StringArray | None = None) -> None:
+        self.place = place
+        self.texts = texts
+        self.keys = keys
+        """What each text stands under; None where the place has no keys."""
+        self.masked = texts
+        """The same array where nothing changed."""
+
+    def changes(self) -> tuple[Rows, pa.StringArray]:
+        """Indices of the texts that changed, ascending, and what they are now."""
+        if self.masked is self.texts:
+            return np.zeros(0, np.int64), self.texts.slice(0, 0)
+        changed = pc.fill_null(pc.not_equal(self.masked, self.texts), False)
+        rows = np.flatnonzero(changed.to_numpy(zero_copy_only=False))
+        return rows, self.masked.take(pa.array(rows))
+
+
+class Texts:
+    """Columns are added, masked together, and read by whoever added them."""
+
+    def __init__(self) -> None:
+        self._columns: list[Column] = []
+
+    def add(self, place: str, texts: pa.StringArray, keys: pa.StringArray | None = None) -> Column:
+        """A column to be masked. Nulls in it stay."""
+        column = Column(place, texts, keys)
+        if texts.null_count < len(texts):
+            self._columns.append(column)
+        return column
+
+    def mask(self, masker: Masker) -> Counts:
+        """Fill in `masked` of all columns. (place, detector) to what was found there."""
+        counts: Counter[tuple[str, str]] = Counter()
+        for keyed in (False, True):
+            small = []
+            for column in self._columns:
+                if (column.keys is not None) is not keyed:
+                    continue
+                if column.texts.nbytes > _LARGE_BYTES:
+                    _mask([column], masker, counts)
+                else:
+                    small.append(column)
+            if small:
+                _mask(small, masker, counts)
+        return counts
+
+
+def _mask(columns: Sequence[Column], masker: Masker, counts: Counter[tuple[str, str]]) -> None:
+    """In one call if nothing is found. Otherwise by halves, so that what is found, or fails, is that of one column."""
+    texts = _joined([column.texts for column in columns])
+    try:
+        masked = _ask(masker, texts, [column.keys for column in columns])
+    except Exception:  # noqa: BLE001 - whatever it was, and it may hold a text: it goes no further
+        masked = None
+    if len(columns) > 1:
+        if masked is None or masked.counts or masked.texts is not texts:
+            half = len(columns) // 2
+            _mask(columns[:half], masker, counts)
+            _mask(columns[half:], masker, counts)
+        return
+    column = columns[0]
+    if masked is None:
+        column.masked = pc.if_else(texts.is_valid(), FAILED, pa.scalar(None, pa.string()))
+        counts[column.place, FAILED_COUNT] += len(texts) - texts.null_count
+        return
+    column.masked = masked.texts
+    for detector, count in masked.counts.items():
+        counts[column.place, detector] += count
+
+
+def _ask(masker: Masker, texts: pa.StringArray, keys: Sequence[pa.StringArray | None]) -> Masked:
+    """Raises also when the answer does not fit the question."""
+    masked = masker.mask(texts) if keys[0] is None else masker.mask_values(_joined(keys), texts)
+    if masked.texts is not texts and not masked.texts.is_null().equals(texts.is_null()):
+        raise ValueError("a masker gave other rows than it was given")
+    return masked
+
+
+def _joined(parts: Sequence[pa.StringArray]) -> pa.StringArray:
+    return parts[0] if len(parts) == 1 else pa.concat_arrays(parts)
