@@ -7,6 +7,7 @@ the other.
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 
 from spanmill.pii.detector import Detector, Form
 
@@ -70,7 +71,7 @@ def _ascii(character: str, before: str) -> str:
 
 
 def _search(detector: Detector, form: Form, plain: bytes, shadow: bytes) -> Iterator[tuple[int, int]]:
-    pattern = re.compile(_bytes(form.pattern))
+    pattern = _compiled(form.pattern)
     at = 0
     while match := pattern.search(plain, at):
         start, end = match.span(min(1, pattern.groups))
@@ -82,14 +83,15 @@ def _search(detector: Detector, form: Form, plain: bytes, shadow: bytes) -> Iter
             at = start + 1 if end - start <= 64 else end
 
 
-def _bytes(pattern: str) -> bytes:
-    return pattern.replace("$", r"\Z").encode()
+@cache
+def _compiled(pattern: str) -> re.Pattern[bytes]:
+    return re.compile(pattern.replace("$", r"\Z").encode())
 
 
 def _allowed(detector: Detector, form: Form, plain: bytes, shadow: bytes, start: int, end: int) -> bool:
     if form.alone and not _alone(shadow[:start], shadow[end:]):
         return False
-    if form.refused_after and re.search(_bytes(form.refused_after), plain[max(0, start - 64) : start]):
+    if form.refused_after and _compiled(form.refused_after).search(plain[max(0, start - 64) : start]):
         return False
     reach = detector.context_bytes
     near = (plain[max(0, start - reach) : start], plain[end : end + reach])
@@ -106,7 +108,8 @@ def _alone(before: bytes, after: bytes) -> bool:
 def _says(word: str, text: bytes) -> bool:
     if not word.isascii():
         return word.encode() in text
-    return re.search(rb"(?<![a-z])" + re.escape(word.encode()) + rb"(?![a-z])", text) is not None
+    alone = rb"(?<![a-z])" + re.escape(word.encode()) + rb"(?![a-z])"
+    return word.encode() in text and re.search(alone, text) is not None
 
 
 def _painted(candidates: list[Found], length: int) -> list[Found]:

@@ -67,10 +67,10 @@ GLUE = (
     "０",
     "Ａ",
 )
-texts = st.lists(st.one_of(st.sampled_from(THINGS), st.sampled_from(GLUE), st.text(max_size=4)), max_size=14).map(
+texts = st.lists(st.one_of(st.sampled_from(THINGS), st.sampled_from(GLUE), st.text(max_size=4)), max_size=12).map(
     "".join
 )
-columns = st.lists(st.none() | texts, max_size=6)
+columns = st.lists(st.none() | texts, max_size=4)
 
 
 def found(finder: Finder, column: pa.StringArray) -> list[tuple[int, ...]]:
@@ -78,7 +78,7 @@ def found(finder: Finder, column: pa.StringArray) -> list[tuple[int, ...]]:
 
 
 @given(columns)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_it_finds_exactly_what_a_slow_and_plain_finder_finds(values: list[str | None]) -> None:
     assert found(FINDER, pa.array(values, pa.string())) == slow_finder.find(EVERYTHING, values)
 
@@ -91,7 +91,7 @@ def test_a_slice_of_a_column_is_a_column(values: list[str | None], start: int, l
 
 
 @given(st.lists(st.sampled_from(CATALOGUE), unique=True, max_size=4), columns)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_any_choice_of_detectors_finds_its_own(chosen: list[Detector], values: list[str | None]) -> None:
     assert found(Finder(chosen), pa.array(values, pa.string())) == slow_finder.find(chosen, values)
 
@@ -114,7 +114,7 @@ def test_columns_of_nothing_have_no_findings() -> None:
     assert not found(Finder(()), pa.array(["john@example.com"]))
 
 
-def test_a_hundred_megabytes_of_rows_are_not_needed_for_offsets_to_be_right() -> None:
+def test_offsets_are_bytes_of_the_original_text() -> None:
     values = ["가" * number + "０１０－１２３４－５６７８" for number in range(200)]
     assert [span[1] for span in found(FINDER, pa.array(values))] == [3 * number for number in range(200)]
 
@@ -132,7 +132,8 @@ def test_two_threads_find_the_same() -> None:
 
 
 @pytest.mark.torture
+@pytest.mark.timeout(1200)
 @given(columns)
-@settings(max_examples=20_000, deadline=None)
+@settings(max_examples=4_000, deadline=None)
 def test_it_finds_what_the_slow_finder_finds_in_very_many_texts(values: list[str | None]) -> None:
     assert found(FINDER, pa.array(values, pa.string())) == slow_finder.find(EVERYTHING, values)

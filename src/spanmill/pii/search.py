@@ -17,9 +17,9 @@ Found = tuple[int, int, int]
 """Start, end and detector."""
 RETRIED_BYTES = 64
 """After a refused candidate at most this long, the search goes on within it."""
-SECONDS_PER_TEXT = 0.5
-"""CPU time for a user's pattern in one text. RE2 is linear for one match; a pattern that has a match at every byte and
-reads on to the end each time is not."""
+SECONDS_PER_TEXT, SECONDS_PER_BYTE = 0.02, 5e-6
+"""CPU time for a user's pattern in one text: so much, and so much for each of its bytes. RE2 is linear for one match;
+a pattern that has a match at every byte and reads on to the end each time is not."""
 _STEPS_BETWEEN_CLOCKS = 64
 _BEFORE_BYTES = 64
 """How far before a candidate a form's `refused_after` sees."""
@@ -37,7 +37,7 @@ class Searches:
         self._any = _either([search.form.pattern for search in built_in])
         self._sure = _either([search.form.pattern for search in built_in if not search.form.needs_context])
         words = {word: None for search in built_in if search.form.needs_context for word in search.words}
-        self._context = context_pattern(list(words)) if words else ""
+        self._context = _any_word(list(words)) if words else ""
 
     def candidates(self, texts: pa.Array, or_matching: str = "") -> npt.NDArray[np.int64]:
         """Which of the texts (binary, plain) have a candidate, as far as one scan can tell, or match the other
@@ -52,9 +52,11 @@ class Searches:
 
     def worth_searching(self, texts: pa.Array) -> npt.NDArray[np.bool_]:
         """Of texts with candidates, those where one needs no context, or where there is some word of any context."""
-        if not self._context or not len(texts) or self._of_users:
+        if not self._context or not len(texts):
             return np.ones(len(texts), bool)
         worth = matches(texts, self._sure) if self._sure else np.zeros(len(texts), bool)
+        for search in self._of_users:
+            worth |= matches(texts.view(pa.string()), search.form.pattern)
         rest = np.flatnonzero(~worth)
         if len(rest):
             worth[rest] = matches(texts.take(pa.array(rest)), self._context)
@@ -78,13 +80,15 @@ class _Search:
         self.form = form
         self.words = of.context
         self._search = searcher(form.pattern, unicode=form.unicode)
-        self._context = searcher(context_pattern(of.context)) if form.needs_context else None
+        self._context = searcher(_context(of.context)) if form.needs_context else None
+        self._has_word = searcher(_any_word(of.context)) if form.needs_context else None
         self._refused_after = searcher(form.refused_after) if form.refused_after else None
         self._reach = of.context_bytes
 
     def __call__(self, text: bytes, shadow: bytes) -> Iterator[Found]:
-        if self._context is not None and self._context(text, 0)[0] < 0:
+        if self._has_word is not None and self._has_word(text, 0)[0] < 0:
             return
+        limit = SECONDS_PER_TEXT + SECONDS_PER_BYTE * len(text)
         at, steps, started = 0, 0, time.thread_time() if self.form.unicode else 0.0
         while at < len(text):
             start, end = self._search(text, at)
@@ -98,7 +102,7 @@ class _Search:
                 at = start + 1 if end - start <= RETRIED_BYTES else end
             steps += 1
             measured = self.form.unicode and steps % _STEPS_BETWEEN_CLOCKS == 0
-            if measured and at < len(text) and time.thread_time() - started > SECONDS_PER_TEXT:
+            if measured and at < len(text) and time.thread_time() - started > limit:
                 # What is not searched might hold what the user wants masked.
                 yield at, len(text), self.detector
                 return
@@ -120,11 +124,16 @@ class _Search:
         return kept if self._context(before, 0)[0] >= 0 or self._context(after, 0)[0] >= 0 else start
 
 
-def context_pattern(words: Sequence[str]) -> str:
+def _context(words: Sequence[str]) -> str:
     """Matches any of the words: those of ASCII letters where no ASCII letter is beside them."""
     narrow = "|".join(_escaped(word) for word in words if word.isascii())
     wide = "|".join(_escaped(word) for word in words if not word.isascii())
     return "|".join(part for part in (narrow and rf"(?i:(?:^|[^a-z])(?:{narrow})(?:[^a-z]|$))", wide) if part)
+
+
+def _any_word(words: Sequence[str]) -> str:
+    """Matches any of the words, whatever is beside them: what is near a candidate may begin within a word."""
+    return "(?i:" + "|".join(_escaped(word) for word in words) + ")"
 
 
 def _escaped(word: str) -> str:
