@@ -6,8 +6,6 @@ import numpy as np
 import pyarrow as pa
 
 from spanmill.pii.detector import Detector
-from spanmill.pii.engine import searcher
-from spanmill.pii.search import context_pattern
 from spanmill.pii.secret_keys import key_words
 
 BETWEEN = ": "
@@ -19,14 +17,14 @@ class KeyContext:
     """Knows the context words of a list of detectors."""
 
     def __init__(self, detectors: Sequence[Detector]) -> None:
-        words = list(dict.fromkeys(word for detector in detectors for word in detector.context))
-        self._search = searcher(context_pattern(words)) if words else None
+        words = {word for detector in detectors for word in detector.context}
+        self._sought = [f" {word} " if word.isascii() else word for word in sorted(words)]
         self._remembered: dict[str, str | None] = {}
 
     def of(self, keys: pa.Array) -> pa.StringArray | None:
         """By key, of strings or a dictionary of them: its words, if a context word is among them, else null. None if
         all are null."""
-        if self._search is None:
+        if not self._sought:
             return None
         encoded = keys if pa.types.is_dictionary(keys.type) else keys.dictionary_encode()
         words = [None if key is None else self._words(key) for key in encoded.dictionary.to_pylist()]
@@ -40,7 +38,7 @@ class KeyContext:
             if len(self._remembered) >= _MOST_REMEMBERED:
                 self._remembered.clear()
             words = " ".join(key_words(key))
-            found = self._search is not None and self._search(words.encode(), 0)[0] >= 0
+            found = any(sought in f" {words} " for sought in self._sought)
             self._remembered[key] = words if found else None
         return self._remembered.get(key)
 
