@@ -53,8 +53,10 @@ class Rejected(SpanmillError):  # noqa: N818 - an event in the pipeline's story,
     """Never: the same data will be refused again. Receivers answer 400 / INVALID_ARGUMENT; exporters' become dead
     letters."""
 
-    def __init__(self, reason: str, items: int | None = None) -> None:
+    def __init__(self, reason: str, items: int | None = None, for_log: str = "") -> None:
         self.reason = reason
+        self.for_log = for_log or reason
+        """The reason without what it quotes of the data, which may be personal."""
         self.items = items
         """How many items were refused where the others were delivered (OTLP's partial success); None: all."""
         super().__init__(reason)

@@ -13,6 +13,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
@@ -28,6 +29,7 @@ from spanmill.otlp.validate import invalid_rows
 from spanmill.pipeline import Pipeline
 from spanmill.senders import with_sender_attributes
 from spanmill.signal import Signal
+from spanmill.telemetry.lines import trace_without_message
 from spanmill.telemetry.logs import Log
 from spanmill.telemetry.metrics import Counter, Metrics
 
@@ -218,7 +220,10 @@ class SignalIntake:
     def _as_rejected(self, error: BaseException) -> Rejected:
         if isinstance(error, Rejected):
             return error
-        self._log.error("a request could not be processed", signal=self._signal.value, exc_info=error)
+        # An error may quote the data, which is not masked yet.
+        masks = any(pipeline.masks for pipeline in self._pipelines)
+        shown: dict[str, Any] = {"trace": trace_without_message(error)} if masks else {"exc_info": error}
+        self._log.error("a request could not be processed", signal=self._signal.value, **shown)
         return Rejected(f"the collector could not process this request: {type(error).__name__}")
 
     def _items(self, outcome: str, transport: str) -> Counter:

@@ -55,6 +55,12 @@ class Pipeline:
         """The pipelines behind this one's connectors."""
 
     @property
+    def masks(self) -> bool:
+        """Whether personal data is masked here, or in a pipeline behind this one."""
+        here = any(getattr(measured.transform, "masks", False) for measured in self.transforms)
+        return here or any(pipeline.masks for pipeline in self.connected)
+
+    @property
     def preference(self) -> BatchPreference | None:
         """What a `batch` processor asks of the exporters of this pipeline."""
         for measured in reversed(self.transforms):

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from spanmill.config.explain import validate_block
+from spanmill.config.masking import masking_problems
 from spanmill.config.models import Configuration, Service, ServiceSection
 from spanmill.config.pipelines import Named, read_service
 from spanmill.config.problems import Problem, Severity, describe, dotted
@@ -30,6 +31,7 @@ def check(root: Tree) -> tuple[Configuration, list[Problem]]:
         *_uncarried(configuration, root),
         *_misfits(configuration, root),
         *security_problems(configuration, defined, root),
+        *masking_problems(configuration, root),
     ]
     return configuration, problems
 

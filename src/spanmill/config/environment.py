@@ -17,6 +17,7 @@ from spanmill.config.problems import Problem, dotted
 from spanmill.config.resources import Claim, destinations, listeners, outputs
 from spanmill.config.values import Endpoint
 from spanmill.names import Kind
+from spanmill.processors.pii_masking.config import PiiMaskingProcessorConfig
 
 _DIAL_SECONDS: Final = 3.0
 _TLS_FILES: Final = ("cert_file", "key_file", "ca_file", "client_ca_file")
@@ -97,11 +98,15 @@ def _certificates(configuration: Configuration) -> Iterator[Problem]:
 
 
 def _credentials(configuration: Configuration) -> Iterator[Problem]:
-    """Files of tokens and passwords that cannot be read. What is in them is looked at when the daemon starts."""
+    """Files of tokens, passwords and keys that cannot be read. What is in them is looked at when the daemon starts."""
     for component, config in configuration.used(Kind.EXTENSIONS).items():
         if isinstance(config, Authenticator):
             for path, file in config.files():
                 yield from _unreadable_file((Kind.EXTENSIONS.value, str(component), *path), file)
+    for component, config in configuration.used(Kind.PROCESSORS).items():
+        if isinstance(config, PiiMaskingProcessorConfig) and config.hmac is not None and config.hmac.key_file:
+            path = (Kind.PROCESSORS.value, str(component), "hmac", "key_file")
+            yield from _unreadable_file(path, config.hmac.key_file)
 
 
 def _tls_blocks(config: Model, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Tls]]:

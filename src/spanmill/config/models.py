@@ -24,6 +24,8 @@ class PipelineSection(Model):
     """What happens to it, in order."""
     exporters: tuple[Reference, ...] = ()
     """Where it goes; every one gets everything. Connectors may stand here."""
+    allow_unmasked: Flag = False
+    """This pipeline may write what another one masks with `pii_masking`. Not in the Collector."""
 
 
 class Journal(Model):
@@ -102,6 +104,7 @@ class Pipeline:
     receivers: tuple[ComponentId, ...]
     processors: tuple[ComponentId, ...]
     exporters: tuple[ComponentId, ...]
+    allow_unmasked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

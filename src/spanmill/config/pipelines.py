@@ -133,7 +133,10 @@ def _read_pipeline(name: str, tree: Tree, defined: Defined, named: Named) -> Non
             named.problems.append(Problem(what, dotted(path), tree.at_key(), f"`{role}` with at least one id"))
     _check_order(tree.child("processors"), found["processors"], path, named.problems)
     if pipeline_id is not None:
-        named.pipelines[pipeline_id] = Pipeline(found["receivers"], found["processors"], found["exporters"])
+        allow = tree.child("allow_unmasked")
+        named.pipelines[pipeline_id] = Pipeline(
+            found["receivers"], found["processors"], found["exporters"], allow is not None and allow.value is True
+        )
         named.locations[pipeline_id] = tree.at_key()
 
 

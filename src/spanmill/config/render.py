@@ -23,6 +23,7 @@ def render(configuration: Configuration, *, redacted: bool) -> dict[str, Any]:
                 "receivers": [str(component) for component in pipeline.receivers],
                 "processors": [str(component) for component in pipeline.processors],
                 "exporters": [str(component) for component in pipeline.exporters],
+                **({"allow_unmasked": True} if pipeline.allow_unmasked else {}),
             }
             for name, pipeline in service.pipelines.items()
         },

@@ -38,7 +38,8 @@ def from_json(signal: Signal, body: bytes, max_items: int = 200_000) -> bytes:
     try:
         return message_reader(SERVICES[signal].request.DESCRIPTOR)(_parse(body))
     except Misfit as error:
-        raise Rejected(f"not a valid {SERVICES[signal].request.DESCRIPTOR.name} at {error.place}: {error}") from None
+        where = f"not a valid {SERVICES[signal].request.DESCRIPTOR.name} at {error.place}"
+        raise Rejected(f"{where}: {error}", for_log=f"{where}: expected {error.expected}") from None
 
 
 def to_json(signal: Signal, serialized_request: bytes) -> bytes:

@@ -33,6 +33,7 @@ class Misfit(ValueError):  # noqa: N818 - a finding about the sender's data
         super().__init__(
             f"expected {expected}, found {shown[:_SHOWN_CHARACTERS]}{'…' if len(shown) > _SHOWN_CHARACTERS else ''}"
         )
+        self.expected = expected
         self.steps: list[str | int] = []
         """From the inside to the outside."""
 

@@ -23,6 +23,12 @@ def render_trace(exc_info: Any) -> str | None:
     return "".join(traceback.format_exception(*error)).rstrip("\n") if error[1] is not None else None
 
 
+def trace_without_message(error: BaseException) -> str:
+    """The type of an error and where it was raised, without its words: they may quote what must be in no log."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return " < ".join([type(error).__name__, *(f"{f.filename}:{f.lineno} {f.name}" for f in reversed(frames))])
+
+
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 

@@ -155,6 +155,22 @@ def _dead_letter_definitions() -> Iterator[MetricDefinition]:
     yield MetricDefinition("spanmill_dead_letters_bytes", "gauge", "Bytes of dead letters on the disk.", unit="bytes")
 
 
+def _masking_definitions() -> Iterator[MetricDefinition]:
+    yield MetricDefinition(
+        "spanmill_pii_masking_findings",
+        "counter",
+        "Personal data and secrets that were found, by detector and by the kind of place they were in.",
+    )
+    yield MetricDefinition(
+        "spanmill_pii_masking_failures",
+        "counter",
+        "Values and batches that could not be masked, by outcome: their texts were replaced, or the batch was refused.",
+    )
+    yield MetricDefinition(
+        "spanmill_pii_masking_scanned_bytes", "counter", "Bytes of the batches that were searched.", unit="bytes"
+    )
+
+
 def _definitions() -> Iterator[MetricDefinition]:
     for item, words in _ITEMS.items():
         yield MetricDefinition(
@@ -235,6 +251,7 @@ def _definitions() -> Iterator[MetricDefinition]:
     yield MetricDefinition(
         "llm_cost_unpriced_spans", "counter", "Calls of models that llm_cost could not price, by model and reason."
     )
+    yield from _masking_definitions()
     yield MetricDefinition("spanmill_prometheus_series", "gauge", "Series that a prometheus exporter holds.")
     yield MetricDefinition(
         "spanmill_prometheus_dropped_points",

@@ -31,12 +31,15 @@ class Refusal(Exception):  # noqa: N818 - an answer, not a fault
         retry_after: float | None = None,
         headers: Mapping[str, str] = _NO_HEADERS,
         close: bool = False,
+        for_log: str = "",
     ) -> None:
         super().__init__(message)
         self.http_status = http_status
         self.grpc_code = grpc_code
         self.reason = reason
         self.message = message
+        self.for_log = for_log or message
+        """The message without what it quotes of the request."""
         self.retry_after = retry_after
         """Seconds to wait before trying again; None: never."""
         self.headers = headers
@@ -65,7 +68,7 @@ def busy(error: Busy, *, close: bool = False) -> Refusal:
 
 def invalid(error: Rejected, reason: str = "malformed") -> Refusal:
     """What was sent can never be taken."""
-    return Refusal(400, code.INVALID_ARGUMENT, reason, error.reason)
+    return Refusal(400, code.INVALID_ARGUMENT, reason, error.reason, for_log=error.for_log)
 
 
 def too_large(message: str, *, close: bool = False) -> Refusal:

@@ -14,6 +14,7 @@ from spanmill.receivers.otlp import answers
 from spanmill.receivers.otlp.answers import Refusal
 from spanmill.receivers.otlp.retry_delay import RetryDelay
 from spanmill.signal import Signal
+from spanmill.telemetry.lines import trace_without_message
 
 _INLINE_BYTES = 64 * 1024
 """Weighing this much takes far less than a millisecond; more is weighed in a thread."""
@@ -94,10 +95,11 @@ class Reception:
             refusal.retry_after = self._retry_delay.next(refusal.retry_after)
         self.count(refusal)
         if refusal.reason == "internal":
-            self._log("internal", "a request failed by a fault of the collector", exc_info=error)
+            trace = trace_without_message(error)  # its words may quote what was sent
+            self._log("internal", "a request failed by a fault of the collector", trace=trace)
         elif refusal.outcome == "rejected":
             whose = {"sender": address} if address else {}
-            self._log(refusal.reason, "bad requests are being rejected", example=refusal.message, **whose)
+            self._log(refusal.reason, "bad requests are being rejected", example=refusal.for_log, **whose)
         return refusal
 
     def count(self, refusal: Refusal) -> None:
