@@ -65,6 +65,14 @@ def is_json(text: bytes) -> bool:
     return True
 
 
+def rows_with(texts: pa.StringArray, byte: int) -> Integers:
+    """Rows that this byte is in; some more than once."""
+    offsets, data = flat(texts)
+    found = np.flatnonzero(np.frombuffer(data, np.uint8)[offsets[0] : offsets[-1]] == byte)
+    rows: Integers = np.searchsorted(offsets, found + offsets[0], side="right") - 1
+    return rows
+
+
 def leaves(documents: pa.StringArray, secret_keys: SecretKeys, *, with_keys: bool) -> Leaves:
     """`documents`: valid, no nulls, not a slice, at least one. `with_keys`: keys are leaves too, under no key."""
     offsets, data = flat(documents)

@@ -9,13 +9,11 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from spanmill.pii.allow import Allow
-from spanmill.pii.json_text import is_json, leaves, looks_like_json, put_back
+from spanmill.pii.json_text import is_json, leaves, looks_like_json, put_back, rows_with
 from spanmill.pii.key_context import KeyContext
 from spanmill.pii.replacing import FAILED, Replacements, Style
-from spanmill.pii.search import matches
 from spanmill.pii.secret_keys import SecretKeys
 from spanmill.pii.text_masking import FAILED_COUNT, SECRET, Column, Finds, Masked, TextMasking, with_rows
 
@@ -91,7 +89,7 @@ class Masker:
         if depth > _MOST_NESTED or not structured.any():
             return self._texts.mask(column)
         rows = np.flatnonzero(structured)
-        rows = rows[self._worth_unpacking(texts.take(pa.array(rows)))]
+        rows = rows[self._worth_unpacking(texts if structured.all() else texts.take(pa.array(rows)))]
         values = texts.take(pa.array(rows))
         valid = np.array([is_json(value) for value in values.cast(pa.binary()).to_pylist()], bool)
         plain = ~structured
@@ -120,9 +118,8 @@ class Masker:
         if self._always_unpack:
             return np.ones(len(texts), bool)
         worth = self._finder.worth_searching(texts)
-        worth |= pc.match_substring(texts, "\\").to_numpy(zero_copy_only=False)
-        pattern = self._texts.quoted_secrets.pattern
+        worth[rows_with(texts, ord("\\"))] = True
         rest = np.flatnonzero(~worth)
-        if pattern and len(rest):
-            worth[rest] = matches(texts.take(pa.array(rest)).cast(pa.binary()), pattern)
+        texts = texts if len(rest) == len(texts) else texts.take(pa.array(rest))
+        worth[rest[self._texts.quoted_secrets.candidates(texts)]] = True
         return worth

@@ -46,6 +46,7 @@ class SecretKeys:
             for words in split
             if len(words) > 1 or len(words[0]) >= _UNMISTAKABLE_LETTERS or not words[0].isascii()
         )
+        self.last_words = frozenset(words[-1] for words in split)
         self._remembered: dict[str, bool] = {}
         either = "|".join(sorted({"[^0-9A-Za-z\"']*".join(map(re.escape, words)) for words in split}))
         self.pattern = f"(?i:{either})[0-9._\\[\\]-]*" if split else ""
