@@ -90,9 +90,12 @@ def with_re(values: Sequence[str]) -> int:
 def presidio() -> Callable[[Sequence[str]], object] | None:
     """What runs Presidio's pattern recognisers over texts; None: it is not installed."""
     try:
-        from presidio_analyzer import PatternRecognizer, RecognizerRegistry  # type: ignore[import-not-found]
+        import tldextract  # type: ignore[import-not-found]
+        from presidio_analyzer import PatternRecognizer, RecognizerRegistry
     except ImportError:
         return None
+    # Otherwise the first e-mail address makes it fetch the list of public suffixes.
+    tldextract.extract = tldextract.TLDExtract(suffix_list_urls=())
     registry = RecognizerRegistry()
     registry.load_predefined_recognizers(languages=["en"])
     chosen = [each for each in registry.recognizers if isinstance(each, PatternRecognizer)]

@@ -12,8 +12,8 @@ from functools import cache
 from spanmill.pii.detector import Detector, Form
 
 Found = tuple[int, int, int]
-_ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4})|\\([nrt])")
-_FULL_WIDTH_SIGNS = "%()+-./:=@_"
+_ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4})|\\([nrt])|%([2-7][0-9A-Fa-f])")
+_FULL_WIDTH_SIGNS = "%()+-./=@_"
 
 
 def find(detectors: Sequence[Detector], texts: Sequence[str | None]) -> list[tuple[int, int, int, int]]:
@@ -43,7 +43,9 @@ def _plain(text: str) -> tuple[bytes, bytes, list[int]]:
         written = escape.group() if escape else text[at]
         meant = written
         if escape:
-            meant = chr(int(escape[1], 16)) if escape[1] else {"n": "\n", "r": "\r", "t": "\t"}[escape[2]]
+            meant = (
+                chr(int(escape[1] or escape[3], 16)) if not escape[2] else {"n": "\n", "r": "\r", "t": "\t"}[escape[2]]
+            )
         if escape and (meant == "\0" or "\ud800" <= meant <= "\udfff"):
             meant = "\x1a"
         sign = _ascii(meant, before if not escape else "")
@@ -108,8 +110,8 @@ def _alone(before: bytes, after: bytes) -> bool:
 def _says(word: str, text: bytes) -> bool:
     if not word.isascii():
         return word.encode() in text
-    alone = rb"(?<![a-z])" + re.escape(word.encode()) + rb"(?![a-z])"
-    return word.encode() in text and re.search(alone, text) is not None
+    alone = rb"(?<![a-z])" + re.escape(word.encode()).replace(rb"\ ", b"[ _-]?") + rb"(?![a-z])"
+    return re.search(alone, text) is not None
 
 
 def _painted(candidates: list[Found], length: int) -> list[Found]:

@@ -46,7 +46,7 @@ class Detector:
     forms: tuple[Form, ...]
     context: tuple[str, ...] = ()
     """Lower-case words, one of which must stand near a form that needs context. ASCII words stand alone (`tel` is not
-    in `hotel`); in other scripts anywhere."""
+    in `hotel`); in other scripts anywhere. A space stands for an underscore, a hyphen and for nothing too."""
     context_bytes: int = 96
     """How far from the form a context word may begin or end, on either side, in bytes of UTF-8."""
 

@@ -12,11 +12,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 SPECIAL = (
-    r"\xef(?:\xbc[\x85\x88\x89\x8b\x8d-\x9a\x9d\xa0-\xba\xbf]|\xbd[\x81-\x9a])|\xe3\x80\x80|\xc2\xa0"
-    r"|\xe2(?:\x80[\x87\x90-\x93\xaf]|\x88\x92)|[0-9](?:\xe3\x83\xbc|\xef\xbd\xb0)|\\(?:[nrt]|u[0-9A-Fa-f]{4})"
+    r"\xef(?:\xbc[\x85\x88\x89\x8b\x8d-\x99\x9d\xa0-\xba\xbf]|\xbd[\x81-\x9a])|\xe3\x80\x80|\xc2\xa0"
+    r"|\xe2(?:\x80[\x87\x90-\x93\xaf]|\x88\x92)|[0-9](?:\xe3\x83\xbc|\xef\xbd\xb0)|\\(?:[nrt]|u[0-9A-Fa-f]{4})|%[2-7][0-9A-Fa-f]"
 )
 """RE2 over bytes: a text that it does not match is plain as it is."""
-_FULL_WIDTH = {chr(ord(sign) + 0xFEE0): sign for sign in "%()+-./:=@_"} | {
+_FULL_WIDTH = {chr(ord(sign) + 0xFEE0): sign for sign in "%()+-./=@_"} | {
     chr(code + 0xFEE0): chr(code) for code in range(128) if chr(code).isalnum()
 }
 _SIGNS = dict.fromkeys("\u2010\u2011\u2012\u2013\u2212", "-") | dict.fromkeys("\u2007\u202f\u3000", " ")
@@ -48,7 +48,9 @@ def plain_texts(texts: pa.Array) -> PlainTexts:
     # Eight bytes of nothing behind the end, so that looking ahead needs no limits.
     buffer = np.concatenate([original, np.zeros(8, np.uint8)])
     keep = np.ones(len(original), bool)
-    letters = np.concatenate([_replace_characters(buffer, keep, starts), _replace_escapes(buffer, keep, starts)])
+    # What a URL escapes may be a backslash, and so comes first.
+    replacements = (_replace_url_escapes, _replace_characters, _replace_escapes)
+    letters = np.concatenate([replace(buffer, keep, starts) for replace in replacements])
     kept = np.flatnonzero(keep)
     values = buffer[kept]
     shadows = buffer.copy()
@@ -135,6 +137,21 @@ def _replace_escapes(
     buffer[at[single]] = signs[single]
     _write_utf8(buffer, keep, at[wide], codes[wide])
     letters: npt.NDArray[np.int64] = at[single & (signs >= ord("A"))]
+    return letters
+
+
+def _replace_url_escapes(
+    buffer: npt.NDArray[np.uint8], keep: npt.NDArray[np.bool_], starts: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """As `_replace_characters`, for what a URL writes as `%40`."""
+    at = np.flatnonzero(buffer[:-8] == 0x25)
+    at = at[starts[np.searchsorted(starts, at, "right")] - at > 2]
+    codes = _HEX[buffer[at + 1]].astype(np.int64) * 16 + _HEX[buffer[at + 2]]
+    valid = (_HEX[buffer[at + 1]] >= 2) & (_HEX[buffer[at + 1]] < 8) & (_HEX[buffer[at + 2]] < 16)
+    at, codes = at[valid], codes[valid]
+    buffer[at] = codes
+    keep[at + 1] = keep[at + 2] = False
+    letters: npt.NDArray[np.int64] = at[codes >= ord("A")]
     return letters
 
 

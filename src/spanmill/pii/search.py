@@ -137,8 +137,9 @@ def _any_word(words: Sequence[str]) -> str:
 
 
 def _escaped(word: str) -> str:
-    """As bytes, each escaped: a pattern that means the same to a matcher of characters does not to one of bytes."""
-    return "".join(rf"\x{byte:02x}" for byte in word.encode())
+    """As bytes, each escaped: a pattern that means the same to a matcher of characters does not to one of bytes. A
+    space may also be an underscore, a hyphen or nothing."""
+    return "".join("[ _-]?" if byte == 0x20 else rf"\x{byte:02x}" for byte in word.encode())
 
 
 def _either(patterns: Sequence[str]) -> str:

@@ -36,7 +36,7 @@ def _network(digits: bytes) -> bool:
 
 def _card(found: bytes) -> int:
     digits = digits_of(found)
-    separators = set(found) & set(b" -")
+    separators = set(found) & set(b" .-")
     if len(separators) > 1 or len(set(digits)) == 1 or not _network(digits):
         return 0
     return len(found) if luhn(digits) else 0
@@ -57,8 +57,8 @@ CARD = Detector(
     "card",
     (
         Form(
-            r"(?:^|[^0-9])([2-6][0-9]{3}(?:[ -][0-9]{4}){3}(?:[ -][0-9]{3})?"
-            r"|3[0-9]{3}[ -][0-9]{6}[ -][0-9]{4,5})(?:[^0-9]|$)",
+            r"(?:^|[^0-9])([2-6][0-9]{3}(?:[ .-][0-9]{4}){3}(?:[ .-][0-9]{3})?"
+            r"|3[0-9]{3}[ .-][0-9]{6}[ .-][0-9]{4,5})(?:[^0-9]|$)",
             _card,
             alone=True,
         ),

@@ -11,17 +11,18 @@ _NOT_TLDS = frozenset(
 """Endings of file names such as `logo@2x.png`, none of which is a top-level domain that people have mail at."""
 _BEFORE_VERSION = (
     r"(?i:(?:^|[^a-z])(?:versions?|ver|v|release|build|revision|firmware)|버전|릴리스|バージョン|リリース)"
-    r"""["']?(?:[ ._:=\t-]|是|は|은|는|이)*$|[A-Z][A-Za-z]*/$|(?:[=<>~!]=|[~^]) ?$"""
+    r"""(?:[ ._:=\t"'\\-]|是|は|은|는|이)*$|[A-Z][A-Za-z]*/$|rv:$|(?:[=<>~!]=|[~^]) ?$"""
+    r"|(?i:grad(?:e|es|ed|ing) (?:from )?)(?:[0-9.]+ to )?$"
 )
 """What stands before a version of four numbers: a word for it, a product's name and a slash, a comparison."""
-_IN_URL = r"://[^ \t\r\n/?#@:]*:[^ \t\r\n/?#@]*$"
-"""The user and the password of a URL, which with its host look like an address."""
+_IN_URL = r"://[^ \t\r\n/?#@:]*:[^ \t\r\n/?#@]*$|[0-9A-Za-z]$"
+"""The user and the password of a URL, which with its host look like an address; the rest of a refused one."""
 _VERSION = re.compile(rb"[0-9]+\.[0-9]+[.-]")
 
 
 def _email(found: bytes) -> int:
     local, _, domain = found.replace(b"%40", b"@").rpartition(b"@")
-    if len(local) > 128 or len(domain) > 253 or domain.rpartition(b".")[2].lower() in _NOT_TLDS:
+    if local == b"git" or len(local) > 128 or len(domain) > 253 or domain.rpartition(b".")[2].lower() in _NOT_TLDS:
         return 0
     return 0 if _VERSION.match(domain) else len(found)
 
@@ -46,7 +47,10 @@ def _ipv6(found: bytes) -> int:
         parsed = ipaddress.IPv6Address(address.decode())
     except ValueError:
         return 0
-    return 0 if int(parsed) <= 0xFFFF else len(address)
+    # Global, unique local, link local, and IPv4 within; what else parses is rather code, a hash or a fingerprint.
+    first = int(parsed) >> 112
+    real = 0x2000 <= first < 0x4000 or 0xFC00 <= first < 0xFE00 or 0xFE80 <= first < 0xFEC0
+    return len(address) if real or parsed.ipv4_mapped is not None else 0
 
 
 def _mac(found: bytes) -> int:
@@ -55,6 +59,11 @@ def _mac(found: bytes) -> int:
         return 0
     lettered = any(byte > 57 for byte in digits)
     return len(found) if lettered or b":" in found else 0
+
+
+def _mac_with_points(found: bytes) -> int:
+    """As Cisco's devices write it; four digits thrice may be anything."""
+    return len(found) if any(byte > 57 for byte in found) else 0
 
 
 EMAIL = Detector(
@@ -96,6 +105,11 @@ MAC = Detector(
         Form(
             r"(?:^|[^0-9A-Za-z:.-])([0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5})(?:$|[^0-9A-Za-z:-]|[:-](?:[^0-9A-Fa-f]|$))",
             _mac,
+            alone=True,
+        ),
+        Form(
+            r"(?:^|[^0-9A-Za-z.])([0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4})(?:$|[^0-9A-Za-z.]|\.(?:[^0-9A-Za-z]|$))",
+            _mac_with_points,
             alone=True,
         ),
     ),

@@ -46,7 +46,18 @@ def _number(pattern: str, check: Check | None = None, *, needs_context: bool = F
     return Form(rf"(?:^|[^0-9])({pattern})(?:[^0-9]|$)", check, needs_context=needs_context, alone=True)
 
 
-_US_TAX = ("ssn", "ssns", "social security", "socialsecurity", "itin", "tin", "taxpayer", "tax id")
+_US_TAX = (
+    "ssn",
+    "ssns",
+    "social security",
+    "socialsecurity",
+    "itin",
+    "tin",
+    "taxpayer",
+    "tax id",
+    "사회보장번호",
+    "社会保障番号",
+)
 _BARE_US = r"[0-9]{9}|[0-9]{3} [0-9]{2} [0-9]{4}"
 _BIRTH = r"[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
 
@@ -64,7 +75,7 @@ KR_RRN = Detector(
         _number(_BIRTH + r" ?- ?[1-8][0-9]{6}", _resident),
         _number(_BIRTH + r" ?[1-8][0-9]{6}", _resident, needs_context=True),
     ),
-    ("주민", "외국인등록", "외국인 등록", "등록번호", "rrn", "arc", "resident registration", "resident number",
+    ("주민", "외국인등록", "외국인 등록", "등록번호", "rrn", "resident registration", "resident number",
      "alien registration", "foreigner registration", "住民登録"),
 )  # fmt: skip
 KR_BRN = Detector(
@@ -97,7 +108,12 @@ KR_PASSPORT = Detector(
 JP_MY_NUMBER = Detector(
     "jp_my_number",
     (
-        _number(r"[0-9]{4}-[0-9]{4}-[0-9]{4}|[0-9]{4} [0-9]{4} [0-9]{4}", _my_number),
+        Form(
+            r"(?:^|[^0-9])([0-9]{4}-[0-9]{4}-[0-9]{4}|[0-9]{4} [0-9]{4} [0-9]{4})(?:$|[^0-9 ]| [^0-9]| $)",
+            _my_number,
+            alone=True,
+            refused_after=r"[0-9] $",
+        ),
         _number(r"[0-9]{12}", _my_number, needs_context=True),
     ),
     ("マイナンバ", "マイナ", "個人番号", "my number", "mynumber", "my_number", "individual number", "마이넘버"),

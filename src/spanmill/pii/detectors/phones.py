@@ -21,13 +21,14 @@ _GROUPS = re.compile(rb"[0-9]+")
 
 def _international(found: bytes) -> int:
     """The longest run of whole groups that is a number of its country."""
+    bare_00 = found.isdigit()
     groups = [match.span() for match in _GROUPS.finditer(found)]
     first = 1 if found[:1] == b"%" else 0
     for last in range(len(groups), first, -1):
         kept = groups[last - 1][1]
         if found[kept : kept + 1] == b")":
             kept += 1
-        if _is_international(digits_of(found[groups[first][0] : kept]).removeprefix(b"00")):
+        if not bare_00 and _is_international(digits_of(found[groups[first][0] : kept]).removeprefix(b"00")):
             return kept
     return 0
 
@@ -89,7 +90,8 @@ PHONE = Detector(
             _us,
             alone=True,
         ),
-        Form(_number(r"01[016789][ .-]?[0-9]{3,4}[ .-]?[0-9]{4}"), _kr, alone=True),
+        Form(_number(r"(?:\(01[016789]\)|01[016789]\)?)(?: ?[.-] ?| )?"
+            r"[0-9]{3,4}(?: ?[.-] ?| )?[0-9]{4}"), _kr, alone=True),
         Form(
             _number(
                 r"\(?0(?:2|[3-6][1-5]|70|50[0-9]?|80)(?:\)[ .-]?[0-9]{3,4}[ .-]?"

@@ -36,7 +36,7 @@ OPENAI_KEY = _key(
     r"sk-(?:(?:proj|svcacct|admin|service|None|or|lf)-[0-9A-Za-z_-]{20,}|[0-9A-Za-z]{32,})",
 )
 ANTHROPIC_KEY = _key("anthropic_key", r"sk-ant-[0-9A-Za-z_-]{16,}")
-GOOGLE_KEY = _key("google_key", r"AIza[0-9A-Za-z_-]{35,}", r"ya29\.[0-9A-Za-z_-]{20,}")
+GOOGLE_KEY = _key("google_key", r"AIza[0-9A-Za-z_-]{35,}", r"ya29\.[0-9A-Za-z_-]{20,}", r"GOCSPX-[0-9A-Za-z_-]{20,}")
 GITHUB_TOKEN = _key("github_token", r"gh[pousr]_[0-9A-Za-z]{36,}", r"github_pat_[0-9A-Za-z_]{22,}")
 SLACK_TOKEN = _key("slack_token", r"xox[abeoprs]-[0-9A-Za-z-]{10,}", r"xapp-[0-9A-Za-z-]{10,}")
 STRIPE_KEY = _key("stripe_key", r"[rs]k_(?:live|test)_[0-9A-Za-z]{16,}", r"whsec_[0-9A-Za-z+/]{16,}=*")
