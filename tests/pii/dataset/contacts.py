@@ -16,7 +16,19 @@ _PHONE_COUNTRIES = {"en": (6, 1, 1, 3), "ko": (1, 8, 1, 1), "ja": (1, 1, 8, 1)}
 """How often numbers of the United States, Korea, Japan and others stand in texts of a language."""
 _JP_AREAS = ("3", "6", "11", "22", "45", "52", "75", "78", "92", "467", "422", "1267", "9912")
 _KR_AREAS = ("2", "31", "32", "33", "41", "42", "43", "44", "51", "52", "53", "54", "55", "61", "62", "63", "64")
-_SCHEMES = ("postgres", "postgresql", "mysql", "redis", "amqp", "mongodb", "mongodb+srv", "https", "http", "ftp", "smtp")
+_SCHEMES = (
+    "postgres",
+    "postgresql",
+    "mysql",
+    "redis",
+    "amqp",
+    "mongodb",
+    "mongodb+srv",
+    "https",
+    "http",
+    "ftp",
+    "smtp",
+)
 
 
 def email(rng: Random, language: str) -> Value:
@@ -27,12 +39,18 @@ def email(rng: Random, language: str) -> Value:
     first = word(rng, _SMALL, 2, 8)
     way, local = rng.choice(
         (
-            ("plus", f"{user}+{word(rng, _SMALL, 3, 8)}"), ("points", f"{first}.{user}"), ("underscore", f"{first}_{user}"),
-            ("hyphen", f"{first}-{user}"), ("digits", user + digits(rng, 4)), ("short", rng.choice(_SMALL)),
-            ("capitals", f"{first.title()}.{user.title()}"), ("all capitals", user.upper()), ("accent", "josé." + first),
+            ("plus", f"{user}+{word(rng, _SMALL, 3, 8)}"),
+            ("points", f"{first}.{user}"),
+            ("underscore", f"{first}_{user}"),
+            ("hyphen", f"{first}-{user}"),
+            ("digits", user + digits(rng, 4)),
+            ("short", rng.choice(_SMALL)),
+            ("capitals", f"{first.title()}.{user.title()}"),
+            ("all capitals", user.upper()),
+            ("accent", "josé." + first),
             ("begins with digits", digits(rng, 3) + user),
         )
-    )  # fmt: skip
+    )
     domain = domain.upper() if way == "all capitals" else domain
     return Value("email", f"{local}@{domain}", way)
 
@@ -50,11 +68,26 @@ def _us(rng: Random) -> Value:
     line = digits(rng, 4)
     form = rng.choice(
         (
-            "({}) {}-{}", "({}){}-{}", "{}-{}-{}", "{}-{}-{}", "{}.{}.{}", "+1 {}-{}-{}", "+1 ({}) {}-{}", "+1{}{}{}",
-            "+1-{}-{}-{}", "1-{}-{}-{}", "+1 {} {} {}", "{} {}-{}", "({}) {}-{} ext. 12", "{}-{}-{} x4571",
-            "{} {} {}", "{}{}{}", "+1.{}.{}.{}", "001-{}-{}-{}",
+            "({}) {}-{}",
+            "({}){}-{}",
+            "{}-{}-{}",
+            "{}-{}-{}",
+            "{}.{}.{}",
+            "+1 {}-{}-{}",
+            "+1 ({}) {}-{}",
+            "+1{}{}{}",
+            "+1-{}-{}-{}",
+            "1-{}-{}-{}",
+            "+1 {} {} {}",
+            "{} {}-{}",
+            "({}) {}-{} ext. 12",
+            "{}-{}-{} x4571",
+            "{} {} {}",
+            "{}{}{}",
+            "+1.{}.{}.{}",
+            "001-{}-{}-{}",
         )
-    )  # fmt: skip
+    )
     return Value("phone", form.format(area, exchange, line), f"US, {form}", bare=form in ("{} {} {}", "{}{}{}"))
 
 
@@ -65,16 +98,42 @@ def _kr(rng: Random) -> Value:
     if rng.random() < 0.7:
         form = rng.choice(
             (
-                "010-{}-{}", "010-{}-{}", "010-{}-{}", "010 {} {}", "010.{}.{}", "010{}{}", "010{}{}", "+82 10-{}-{}",
-                "+82-10-{}-{}", "+8210{}{}", "+82 10 {} {}", "010 - {} - {}", "010) {}-{}", "(010) {}-{}", "82-10-{}-{}",
-                "+82(0)10-{}-{}", "010-{}{}", "0505-{}-{}", "070-{}-{}",
+                "010-{}-{}",
+                "010-{}-{}",
+                "010-{}-{}",
+                "010 {} {}",
+                "010.{}.{}",
+                "010{}{}",
+                "010{}{}",
+                "+82 10-{}-{}",
+                "+82-10-{}-{}",
+                "+8210{}{}",
+                "+82 10 {} {}",
+                "010 - {} - {}",
+                "010) {}-{}",
+                "(010) {}-{}",
+                "82-10-{}-{}",
+                "+82(0)10-{}-{}",
+                "010-{}{}",
+                "0505-{}-{}",
+                "070-{}-{}",
             )
-        )  # fmt: skip
+        )
         return Value("phone", form.format(first, line), f"KR, {form}")
     area, first = rng.choice(_KR_AREAS), str(rng.randint(200, 9999))
     form = rng.choice(
-        ("0{}-{}-{}", "0{}-{}-{}", "0{}){}-{}", "(0{}) {}-{}", "0{}.{}.{}", "+82-{}-{}-{}", "+82 {} {} {}", "0{} {} {}", "0{}{}{}")
-    )  # fmt: skip
+        (
+            "0{}-{}-{}",
+            "0{}-{}-{}",
+            "0{}){}-{}",
+            "(0{}) {}-{}",
+            "0{}.{}.{}",
+            "+82-{}-{}-{}",
+            "+82 {} {} {}",
+            "0{} {} {}",
+            "0{}{}{}",
+        )
+    )
     return Value("phone", form.format(area, first, line), f"KR, {form}", bare=form in ("0{} {} {}", "0{}{}{}"))
 
 
@@ -85,10 +144,19 @@ def _jp(rng: Random) -> Value:
     if rng.random() < 0.6:
         form = rng.choice(
             (
-                "{}-{}-{}", "{}-{}-{}", "{}-{}-{}", "{}{}{}", "{} {} {}", "({}){}-{}", "{}({}){}", "+81-{2}-{0}-{1}",
-                "+81 {2} {0} {1}", "+81{2}{0}{1}", "+81 (0){2}-{0}-{1}",
+                "{}-{}-{}",
+                "{}-{}-{}",
+                "{}-{}-{}",
+                "{}{}{}",
+                "{} {} {}",
+                "({}){}-{}",
+                "{}({}){}",
+                "+81-{2}-{0}-{1}",
+                "+81 {2} {0} {1}",
+                "+81{2}{0}{1}",
+                "+81 (0){2}-{0}-{1}",
             )
-        )  # fmt: skip
+        )
         code, first, line = rng.choice(("90", "80", "70", "50")), str(rng.randint(1000, 9999)), digits(rng, 4)
         if "{2}" in form:
             return Value("phone", form.format(first, line, code), f"JP, {form}")
@@ -98,7 +166,9 @@ def _jp(rng: Random) -> Value:
         return Value("phone", f"{code}-{digits(rng, 3)}-{digits(rng, last)}", "JP, free of charge")
     area = rng.choice(_JP_AREAS)
     rest, line = f"{rng.randint(2, 9)}{digits(rng, 4 - len(area))}", digits(rng, 4)
-    form = rng.choice(("0{}-{}-{}", "0{}-{}-{}", "0{}({}){}", "(0{}){}-{}", "+81-{}-{}-{}", "+81 {} {} {}", "0{}{}{}", "0{} {} {}"))
+    form = rng.choice(
+        ("0{}-{}-{}", "0{}-{}-{}", "0{}({}){}", "(0{}){}-{}", "+81-{}-{}-{}", "+81 {} {} {}", "0{}{}{}", "0{} {} {}")
+    )
     return Value("phone", form.format(area, rest, line), f"JP, {form}", bare=form in ("0{}{}{}", "0{} {} {}"))
 
 
@@ -107,12 +177,31 @@ def _foreign(rng: Random) -> Value:
         return Value("phone", rng.choice(foreign_phones()), "international, Faker")
     form = rng.choice(
         (
-            "+44 7911 ######", "+447911######", "+44 20 7946 ####", "+44 (0)20 7946 ####", "+49 151 ########", "+49-30-#######",
-            "+33 6 ## ## ## ##", "+336########", "+86 138 #### ####", "+8613#########", "+91 98### #####", "+61 4## ### ###",
-            "+65 9### ####", "+55 11 9####-####", "+7 (916) ###-##-##", "+34 6## ### ###", "+39 3## #######", "+52 55 #### ####",
-            "0044 20 7946 ####", "+852 9### ####", "+886 9## ### ###", "+84 9# ### ## ##", "+971 50 ### ####",
+            "+44 7911 ######",
+            "+447911######",
+            "+44 20 7946 ####",
+            "+44 (0)20 7946 ####",
+            "+49 151 ########",
+            "+49-30-#######",
+            "+33 6 ## ## ## ##",
+            "+336########",
+            "+86 138 #### ####",
+            "+8613#########",
+            "+91 98### #####",
+            "+61 4## ### ###",
+            "+65 9### ####",
+            "+55 11 9####-####",
+            "+7 (916) ###-##-##",
+            "+34 6## ### ###",
+            "+39 3## #######",
+            "+52 55 #### ####",
+            "0044 20 7946 ####",
+            "+852 9### ####",
+            "+886 9## ### ###",
+            "+84 9# ### ## ##",
+            "+971 50 ### ####",
         )
-    )  # fmt: skip
+    )
     number = "".join(digits(rng, 1) if sign == "#" else sign for sign in form)
     return Value("phone", number, f"international, {form}")
 
@@ -147,9 +236,15 @@ def mac(rng: Random) -> Value:
 def url_with_credentials(rng: Random, language: str) -> tuple[Value, Pieces]:
     """`user:password`, and the URL around it."""
     user = rng.choice((rng.choice(people(language).user_names), "admin", "root", "svc-api", "app_rw", ""))
-    password = word(rng, _SMALL + _SMALL.upper() + "0123456789", 6, 20) + rng.choice(("", "", "!", "%21", "-x", "$", "_9"))
+    password = word(rng, _SMALL + _SMALL.upper() + "0123456789", 6, 20) + rng.choice(
+        ("", "", "!", "%21", "-x", "$", "_9")
+    )
     scheme = "redis" if not user else rng.choice(_SCHEMES)
-    host = rng.choice(("db.internal", "db-1.eu-west-1.rds.amazonaws.com", "cache-01.prod.example.com", "localhost", "queue"))
-    after = rng.choice(("", f":{rng.choice((5432, 6379, 3306, 8080))}")) + rng.choice(("", "/app", "/0", "/v1?ssl=true"))
+    host = rng.choice(
+        ("db.internal", "db-1.eu-west-1.rds.amazonaws.com", "cache-01.prod.example.com", "localhost", "queue")
+    )
+    after = rng.choice(("", f":{rng.choice((5432, 6379, 3306, 8080))}")) + rng.choice(
+        ("", "/app", "/0", "/v1?ssl=true")
+    )
     credentials = Value("url_credentials", f"{user}:{password}", "user and password" if user else "password alone")
     return credentials, (f"{scheme}://", credentials, f"@{host}{after}")

@@ -36,7 +36,7 @@ def json_object(rng: Random, fields: list[Field], language: str) -> Pieces:
     return (*pieces, f', "created_at": "{timestamp(rng)}", "version": {rng.randint(1, 9)}}}')
 
 
-def json_list(rng: Random, fields: list[Field], language: str) -> Pieces:
+def json_list(rng: Random, fields: list[Field], _language: str) -> Pieces:
     """Without spaces, values deep within."""
     pieces: list[Piece] = [f'{{"items":[{{"n":{rng.randint(1, 10**9)}}}],"profile":{{']
     for index, (key, value) in enumerate(fields):
@@ -54,7 +54,11 @@ def chat_messages(rng: Random, text: Pieces) -> Pieces:
 def tool_arguments(rng: Random, fields: list[Field], language: str) -> Pieces:
     """JSON in a string in JSON."""
     inner = rewritten(json_object(rng, fields, language), json_escaped)
-    return (f'{{"type":"function","id":"call_{hex_id(rng, 24)}","function":{{"name":"lookup","arguments":"', *inner, '"}}')
+    return (
+        f'{{"type":"function","id":"call_{hex_id(rng, 24)}","function":{{"name":"lookup","arguments":"',
+        *inner,
+        '"}}',
+    )
 
 
 def log_line(rng: Random, fields: list[Field], language: str) -> Pieces:
@@ -66,9 +70,10 @@ def log_line(rng: Random, fields: list[Field], language: str) -> Pieces:
     return (*pieces, f" duration_ms={rng.random() * 1000:.3f} status={rng.choice((200, 404, 500))}")
 
 
-def url_query(rng: Random, fields: list[Field], language: str) -> Pieces:
+def url_query(rng: Random, fields: list[Field], _language: str) -> Pieces:
     """Percent-encoded, as a browser does."""
-    pieces: list[Piece] = [f"https://api.example.com/v{rng.randint(1, 3)}/users/{rng.randint(1, 10**8)}?ts={rng.randint(10**12, 2 * 10**12)}"]
+    moment = rng.randint(10**12, 2 * 10**12)
+    pieces: list[Piece] = [f"https://api.example.com/v{rng.randint(1, 3)}/users/{rng.randint(1, 10**8)}?ts={moment}"]
     for key, value in fields:
         name = key if key.isascii() else next(piece.detector for piece in value if not isinstance(piece, str))
         pieces += [f"&{quote(name)}=", *rewritten(value, lambda text: quote(text, safe="()!*'"))]
@@ -96,7 +101,10 @@ def csv(rng: Random, fields: list[Field], language: str) -> Pieces:
     """A head and a few rows; the values stand in the last."""
     names = people(language).names
     lines = [",".join(["id", "name", *(key for key, _ in fields), "amount"])]
-    lines += [f"{rng.randint(1, 10**6)},{rng.choice(names)},{',' * len(fields)}{rng.random() * 1000:.2f}" for _ in range(rng.randint(0, 2))]
+    lines += [
+        f"{rng.randint(1, 10**6)},{rng.choice(names)},{',' * len(fields)}{rng.random() * 1000:.2f}"
+        for _ in range(rng.randint(0, 2))
+    ]
     pieces: list[Piece] = ["\n".join(lines), f"\n{rng.randint(1, 10**6)},{rng.choice(names)}"]
     for _, value in fields:
         pieces += [",", *value]
@@ -105,7 +113,9 @@ def csv(rng: Random, fields: list[Field], language: str) -> Pieces:
 
 def markdown_table(rng: Random, fields: list[Field], language: str) -> Pieces:
     columns = ["name", *(key for key, _ in fields)]
-    pieces: list[Piece] = [f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}\n| {rng.choice(people(language).names)} |"]
+    pieces: list[Piece] = [
+        f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}\n| {rng.choice(people(language).names)} |"
+    ]
     for _, value in fields:
         pieces += [" ", *value, " |"]
     return tuple(pieces)
@@ -113,11 +123,22 @@ def markdown_table(rng: Random, fields: list[Field], language: str) -> Pieces:
 
 def code(rng: Random, fields: list[Field], language: str) -> Pieces:
     mark = rng.choice(('"', "'"))
-    form = rng.choice(("{key} = {mark}", "const {key} = {mark}", "self.{key}={mark}", "export {key}={mark}", "    {key}: str = {mark}"))
+    form = rng.choice(
+        (
+            "{key} = {mark}",
+            "const {key} = {mark}",
+            "self.{key}={mark}",
+            "export {key}={mark}",
+            "    {key}: str = {mark}",
+        )
+    )
     pieces: list[Piece] = [rng.choice(("```python\nimport os\n", "def test_user():\n", "// set up\n", "#!/bin/sh\n"))]
     for key, value in fields:
         pieces += [form.format(key=key.replace(".", "_"), mark=mark), *rewritten(value, json_escaped), f"{mark}\n"]
-    return (*pieces, f"assert load('{hex_id(rng, 8)}') == {rng.randint(0, 99)}  # {rng.choice(people(language).sentences)}\n")
+    return (
+        *pieces,
+        f"assert load('{hex_id(rng, 8)}') == {rng.randint(0, 99)}  # {rng.choice(people(language).sentences)}\n",
+    )
 
 
 def yaml(rng: Random, fields: list[Field], language: str) -> Pieces:
@@ -127,12 +148,13 @@ def yaml(rng: Random, fields: list[Field], language: str) -> Pieces:
     return (*pieces, f"replicas: {rng.randint(1, 9)}\n")
 
 
-def stack_trace(rng: Random, fields: list[Field], language: str) -> Pieces:
+def stack_trace(rng: Random, fields: list[Field], _language: str) -> Pieces:
     where = rng.choice(("app/users.py", "/srv/app/billing/models.py", "site-packages/httpx/_client.py"))
-    pieces: list[Piece] = [
+    head = (
         f'Traceback (most recent call last):\n  File "{where}", line {rng.randint(1, 2000)}, in save\n'
         f"    self.store.put(record)\nValueError: invalid record {hex_id(rng, 16)} at 0x{hex_id(rng, 12)}:"
-    ]
+    )
+    pieces: list[Piece] = [head]
     for key, value in fields:
         pieces += [f" {key}='", *rewritten(value, json_escaped), "'"]
     return tuple(pieces)
@@ -146,8 +168,19 @@ def html(rng: Random, fields: list[Field], language: str) -> Pieces:
 
 
 CONTAINERS: tuple[Container, ...] = (
-    json_object, json_list, tool_arguments, log_line, url_query, sql, csv, markdown_table, code, yaml, stack_trace, html,
-)  # fmt: skip
+    json_object,
+    json_list,
+    tool_arguments,
+    log_line,
+    url_query,
+    sql,
+    csv,
+    markdown_table,
+    code,
+    yaml,
+    stack_trace,
+    html,
+)
 FOR_SEVERAL_LINES: tuple[Container, ...] = (json_object, json_list, tool_arguments, log_line, code, yaml, html)
 
 

@@ -23,21 +23,71 @@ _NEGATIVE_IN = 5
 
 _IN_NEED_OF_LANGUAGE: dict[str, Callable[[Random, str], Value]] = {"email": contacts.email, "phone": contacts.phone}
 _ALIKE: dict[str, Callable[[Random], Value]] = {
-    "card": numbers.card, "iban": numbers.iban, "ipv4": contacts.ipv4, "ipv6": contacts.ipv6, "mac": contacts.mac, "us_ssn": numbers.us_ssn,
-    "us_itin": numbers.us_itin, "kr_rrn": numbers.kr_rrn, "kr_brn": numbers.kr_brn, "kr_driver_licence": numbers.kr_driver_licence,
-    "kr_passport": numbers.kr_passport, "jp_my_number": numbers.jp_my_number, "openai_key": keys.openai_key, "anthropic_key": keys.anthropic_key,
-    "aws_key": keys.aws_key, "google_key": keys.google_key, "github_token": keys.github_token, "slack_token": keys.slack_token,
-    "stripe_key": keys.stripe_key, "jwt": keys.jwt, "private_key": keys.private_key,
-}  # fmt: skip
+    "card": numbers.card,
+    "iban": numbers.iban,
+    "ipv4": contacts.ipv4,
+    "ipv6": contacts.ipv6,
+    "mac": contacts.mac,
+    "us_ssn": numbers.us_ssn,
+    "us_itin": numbers.us_itin,
+    "kr_rrn": numbers.kr_rrn,
+    "kr_brn": numbers.kr_brn,
+    "kr_driver_licence": numbers.kr_driver_licence,
+    "kr_passport": numbers.kr_passport,
+    "jp_my_number": numbers.jp_my_number,
+    "openai_key": keys.openai_key,
+    "anthropic_key": keys.anthropic_key,
+    "aws_key": keys.aws_key,
+    "google_key": keys.google_key,
+    "github_token": keys.github_token,
+    "slack_token": keys.slack_token,
+    "stripe_key": keys.stripe_key,
+    "jwt": keys.jwt,
+    "private_key": keys.private_key,
+}
 DETECTORS = ("email", "phone", *_ALIKE, "bearer_token", "url_credentials")
 _TURNS = (*DETECTORS, "email", "phone", "phone", "phone", "card")
 """The first value of text after text: kinds that are written in more ways come more often."""
 
 _NOUNS = {
-    "en": ("Order", "invoice no.", "build", "id", "Tracking number", "ref", "total", "see", "ticket", "contact ticket", "Your code is"),
-    "ko": ("주문번호", "송장번호", "빌드", "아이디", "운송장 번호", "참조", "합계", "접수번호", "문의 번호", "예약번호"),
-    "ja": ("注文番号", "請求書番号", "ビルド", "ID", "追跡番号", "参照", "合計", "受付番号", "予約番号", "問い合わせ番号"),
-}  # fmt: skip
+    "en": (
+        "Order",
+        "invoice no.",
+        "build",
+        "id",
+        "Tracking number",
+        "ref",
+        "total",
+        "see",
+        "ticket",
+        "contact ticket",
+        "Your code is",
+    ),
+    "ko": (
+        "주문번호",
+        "송장번호",
+        "빌드",
+        "아이디",
+        "운송장 번호",
+        "참조",
+        "합계",
+        "접수번호",
+        "문의 번호",
+        "예약번호",
+    ),
+    "ja": (
+        "注文番号",
+        "請求書番号",
+        "ビルド",
+        "ID",
+        "追跡番号",
+        "参照",
+        "合計",
+        "受付番号",
+        "予約番号",
+        "問い合わせ番号",
+    ),
+}
 
 
 def samples(seed: int = SEED, texts: int = TEXTS, every: int = 1) -> Iterator[Sample]:
@@ -86,8 +136,7 @@ def _positive(rng: Random, language: str, detector: str) -> Sample:
 
 def _container(rng: Random, detectors: list[str], language: str) -> tuple[Container, list[tuple[str, Pieces]]]:
     fields = [field(rng, *_value(rng, one, language)) for one in detectors]
-    several_lines = any("\n" in piece.text for _, value in fields for piece in value if not isinstance(piece, str))
-    return rng.choice(FOR_SEVERAL_LINES if several_lines else CONTAINERS), fields
+    return rng.choice(FOR_SEVERAL_LINES if "private_key" in detectors else CONTAINERS), fields
 
 
 def _other(rng: Random, language: str) -> str:
@@ -99,7 +148,21 @@ def _nothing(rng: Random, language: str) -> tuple[str, str]:
     family = rng.choice(list(FAMILIES))
     text = FAMILIES[family](rng)
     noun = rng.choice(_NOUNS[language])
-    form = rng.choice(("{t}", "{t}", "{n} {t}", "{n}: {t}", "{n}={t}", "({t})", '"{t}"', "{n}({t})", "`{t}`", '{{"{n}": "{t}"}}', "{n}{t}"))
+    form = rng.choice(
+        (
+            "{t}",
+            "{t}",
+            "{n} {t}",
+            "{n}: {t}",
+            "{n}={t}",
+            "({t})",
+            '"{t}"',
+            "{n}({t})",
+            "`{t}`",
+            '{{"{n}": "{t}"}}',
+            "{n}{t}",
+        )
+    )
     if form == "{n}{t}" and language == "en":
         form = "{n} {t}"
     return form.format(t=text, n=noun), family

@@ -94,7 +94,11 @@ def jwt(rng: Random) -> Value:
     header: dict[str, object] = {"alg": algorithm, "typ": "JWT"}
     if rng.random() < 0.4:
         header["kid"] = word(rng, _ALPHANUMERIC, 8, 24)
-    claims = {"sub": digits(rng, 10), "iat": rng.randint(1_500_000_000, 1_800_000_000), "scope": word(rng, _SMALL, 3, 30)}
+    claims = {
+        "sub": digits(rng, 10),
+        "iat": rng.randint(1_500_000_000, 1_800_000_000),
+        "scope": word(rng, _SMALL, 3, 30),
+    }
     parts = [_base64_url(header), _base64_url(claims), _of(rng, _URL_SAFE, signature)]
     return Value("jwt", ".".join(parts), algorithm, also=("bearer_token",))
 
@@ -105,8 +109,17 @@ def _base64_url(content: dict[str, object]) -> str:
 
 
 def private_key(rng: Random) -> Value:
-    kind = rng.choice(("RSA PRIVATE KEY", "PRIVATE KEY", "EC PRIVATE KEY", "OPENSSH PRIVATE KEY", "ENCRYPTED PRIVATE KEY",
-                       "DSA PRIVATE KEY", "PGP PRIVATE KEY BLOCK"))  # fmt: skip
+    kind = rng.choice(
+        (
+            "RSA PRIVATE KEY",
+            "PRIVATE KEY",
+            "EC PRIVATE KEY",
+            "OPENSSH PRIVATE KEY",
+            "ENCRYPTED PRIVATE KEY",
+            "DSA PRIVATE KEY",
+            "PGP PRIVATE KEY BLOCK",
+        )
+    )
     lines = [word(rng, _BASE64, 64, 64) for _ in range(rng.randint(2, 12))]
     lines.append(word(rng, _BASE64, 8, 40) + rng.choice(("", "=", "==")))
     if kind.startswith("PGP"):

@@ -57,9 +57,7 @@ def assembled(pieces: Iterable[Piece], language: str, kind: str) -> Sample:
 
 def rewritten(pieces: Iterable[Piece], write: Callable[[str], str]) -> Pieces:
     """Every piece written otherwise, by itself: escaped for the text it goes into."""
-    return tuple(
-        write(piece) if isinstance(piece, str) else replace(piece, text=write(piece.text)) for piece in pieces
-    )
+    return tuple(write(piece) if isinstance(piece, str) else replace(piece, text=write(piece.text)) for piece in pieces)
 
 
 def filled(template: str, value: Pieces, **words: str) -> Pieces:

@@ -73,12 +73,16 @@ class Measures:
     """By language."""
     negative_texts: int = 0
     negative_findings: Counter[str] = field(default_factory=Counter)
-    missed: list[tuple[Sample, Label]] = field(default_factory=list)
-    wrong: list[tuple[Sample, Found]] = field(default_factory=list)
+    missed: list[tuple[Sample, Label]] = field(default_factory=list, repr=False)
+    wrong: list[tuple[Sample, Found]] = field(default_factory=list, repr=False)
 
     def of(self, detector: str | None = None, language: str | None = None) -> Counts:
         """`None` is all."""
-        chosen = (counts for (name, tongue), counts in self.cells.items() if detector in (None, name) and language in (None, tongue))
+        chosen = (
+            counts
+            for (name, tongue), counts in self.cells.items()
+            if detector in (None, name) and language in (None, tongue)
+        )
         return sum(chosen, Counts())
 
 
@@ -134,7 +138,9 @@ def _count_label(counts: Counts, label: Label, found: Iterable[Found]) -> bool:
 
 def _count_finding(counts: Counts, found: Found, labels: Iterable[Label]) -> bool:
     size = found.end - found.start
-    by_name = sum(_shared(label, found) for label in labels if found.detector in (label.value.detector, *label.value.also))
+    by_name = sum(
+        _shared(label, found) for label in labels if found.detector in (label.value.detector, *label.value.also)
+    )
     counts.findings += 1
     counts.findings_right += by_name >= _ENOUGH * size
     counts.characters_found += size

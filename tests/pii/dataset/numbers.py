@@ -27,10 +27,27 @@ _BRANDS = (
 )
 # What the account part is made of: n digits, c capitals and digits, a capitals; by country.
 _ACCOUNTS = {
-    "DE": "n18", "GB": "a4n14", "FR": "n10c11n2", "NL": "a4n10", "ES": "n20", "IT": "a1n10c12", "BE": "n12",
-    "CH": "n5c12", "NO": "n11", "AT": "n16", "SE": "n20", "PL": "n24", "PT": "n21", "IE": "a4n14", "SA": "n2c18",
-    "AE": "n19", "TR": "n6c16", "MT": "a4n5c18", "DK": "n14", "FI": "n14",
-}  # fmt: skip
+    "DE": "n18",
+    "GB": "a4n14",
+    "FR": "n10c11n2",
+    "NL": "a4n10",
+    "ES": "n20",
+    "IT": "a1n10c12",
+    "BE": "n12",
+    "CH": "n5c12",
+    "NO": "n11",
+    "AT": "n16",
+    "SE": "n20",
+    "PL": "n24",
+    "PT": "n21",
+    "IE": "a4n14",
+    "SA": "n2c18",
+    "AE": "n19",
+    "TR": "n6c16",
+    "MT": "a4n5c18",
+    "DK": "n14",
+    "FI": "n14",
+}
 _KR_REGIONS = ("서울", "부산", "경기", "강원", "충북", "충남", "전북", "전남", "경북", "경남", "제주", "대구", "인천")
 _LAST_CHECKED_RRN = date(2020, 10, 1)
 
@@ -152,9 +169,7 @@ def kr_passport(rng: Random) -> Value:
 
 def my_number_check(first_eleven: str) -> int:
     """The weight of the n-th digit from the right is n + 1 up to the sixth, n - 5 from the seventh."""
-    total = sum(
-        int(digit) * (n + 1 if n <= 6 else n - 5) for n, digit in enumerate(reversed(first_eleven), start=1)
-    )
+    total = sum(int(digit) * (n + 1 if n <= 6 else n - 5) for n, digit in enumerate(reversed(first_eleven), start=1))
     return 0 if total % 11 <= 1 else 11 - total % 11
 
 

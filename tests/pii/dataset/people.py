@@ -32,7 +32,7 @@ def people(language: str) -> People:
     return People(
         names=tuple(faker.name() for faker in turns),
         companies=tuple(faker.company() for faker in turns),
-        sentences=tuple(faker.sentence() for faker in turns),
+        sentences=tuple(_sentence(faker, language) for faker in turns),
         addresses=tuple(faker.address().replace("\n", ", ") for faker in turns),
         user_names=tuple(faker.user_name() for faker in turns),
         emails=tuple(kind() for faker in turns for kind in (faker.email, faker.company_email, faker.free_email)),
@@ -55,6 +55,11 @@ def _faker(locale: str) -> Faker:
     return faker
 
 
+def _sentence(faker: Faker, language: str) -> str:
+    """Faker's Korean sentences are Latin; its slogans are Korean."""
+    return f"{faker.company()}에서 {faker.catch_phrase()} 업무를 합니다." if language == "ko" else faker.sentence()
+
+
 def _dialled_at_home(number: str) -> bool:
     """Faker writes some Japanese numbers without their first 0; those are no numbers."""
     digits = sum(sign.isdigit() for sign in number)
@@ -66,4 +71,4 @@ def word(rng: Random, letters: str, least: int, most: int) -> str:
 
 
 def digits(rng: Random, count: int) -> str:
-    return f"{rng.randrange(10**count):0{count}d}"
+    return f"{rng.randrange(10**count):0{count}d}" if count else ""

@@ -7,7 +7,16 @@ WORDS: dict[str, dict[str, tuple[str, ...]]] = {
         "ja": ("メールアドレス", "メール", "連絡先"),
     },
     "phone": {
-        "en": ("phone number", "phone", "cell", "mobile", "mobile number", "contact number", "telephone", "WhatsApp number"),
+        "en": (
+            "phone number",
+            "phone",
+            "cell",
+            "mobile",
+            "mobile number",
+            "contact number",
+            "telephone",
+            "WhatsApp number",
+        ),
         "ko": ("전화번호", "휴대폰 번호", "핸드폰", "연락처", "전화", "휴대전화"),
         "ja": ("電話番号", "携帯", "携帯番号", "お電話", "連絡先", "TEL"),
     },
@@ -72,17 +81,41 @@ WORDS: dict[str, dict[str, tuple[str, ...]]] = {
         "ja": ("マイナンバー", "個人番号", "マイナンバー番号"),
     },
     "openai_key": {"en": ("OpenAI key", "API key"), "ko": ("OpenAI 키", "API 키"), "ja": ("OpenAIのキー", "APIキー")},
-    "anthropic_key": {"en": ("Anthropic key", "API key"), "ko": ("Anthropic 키", "API 키"), "ja": ("Anthropicのキー", "APIキー")},
+    "anthropic_key": {
+        "en": ("Anthropic key", "API key"),
+        "ko": ("Anthropic 키", "API 키"),
+        "ja": ("Anthropicのキー", "APIキー"),
+    },
     "aws_key": {
         "en": ("AWS access key", "AWS key", "AWS secret key"),
         "ko": ("AWS 액세스 키", "AWS 키"),
         "ja": ("AWSアクセスキー", "AWSのキー"),
     },
-    "google_key": {"en": ("Google API key", "Maps key"), "ko": ("구글 API 키", "지도 키"), "ja": ("Google APIキー", "地図のキー")},
-    "github_token": {"en": ("GitHub token", "personal access token"), "ko": ("깃허브 토큰", "토큰"), "ja": ("GitHubトークン", "トークン")},
-    "slack_token": {"en": ("Slack token", "bot token"), "ko": ("슬랙 토큰", "봇 토큰"), "ja": ("Slackのトークン", "ボットトークン")},
-    "stripe_key": {"en": ("Stripe key", "secret"), "ko": ("스트라이프 키", "결제 키"), "ja": ("Stripeのキー", "決済キー")},
-    "jwt": {"en": ("token", "session token", "JWT"), "ko": ("토큰", "세션 토큰"), "ja": ("トークン", "セッショントークン")},
+    "google_key": {
+        "en": ("Google API key", "Maps key"),
+        "ko": ("구글 API 키", "지도 키"),
+        "ja": ("Google APIキー", "地図のキー"),
+    },
+    "github_token": {
+        "en": ("GitHub token", "personal access token"),
+        "ko": ("깃허브 토큰", "토큰"),
+        "ja": ("GitHubトークン", "トークン"),
+    },
+    "slack_token": {
+        "en": ("Slack token", "bot token"),
+        "ko": ("슬랙 토큰", "봇 토큰"),
+        "ja": ("Slackのトークン", "ボットトークン"),
+    },
+    "stripe_key": {
+        "en": ("Stripe key", "secret"),
+        "ko": ("스트라이프 키", "결제 키"),
+        "ja": ("Stripeのキー", "決済キー"),
+    },
+    "jwt": {
+        "en": ("token", "session token", "JWT"),
+        "ko": ("토큰", "세션 토큰"),
+        "ja": ("トークン", "セッショントークン"),
+    },
     "bearer_token": {
         "en": ("Authorization header", "Authorization", "header"),
         "ko": ("Authorization 헤더", "인증 헤더"),
@@ -93,8 +126,12 @@ WORDS: dict[str, dict[str, tuple[str, ...]]] = {
         "ko": ("DB 접속 주소", "접속 문자열"),
         "ja": ("接続先", "接続文字列"),
     },
-    "private_key": {"en": ("private key", "key", "deploy key"), "ko": ("개인 키", "배포 키"), "ja": ("秘密鍵", "デプロイ鍵")},
-}  # fmt: skip
+    "private_key": {
+        "en": ("private key", "key", "deploy key"),
+        "ko": ("개인 키", "배포 키"),
+        "ja": ("秘密鍵", "デプロイ鍵"),
+    },
+}
 
 KEYS: dict[str, tuple[str, ...]] = {
     "email": ("email", "user_email", "contactEmail", "to", "reply_to"),

@@ -23,7 +23,7 @@ def grouped(digits: str, sizes: tuple[int, ...], between: str) -> str:
 def wide(rng: Random, text: str) -> str:
     """In full-width signs, the hyphen as one of those that Japanese keyboards give."""
     hyphen = rng.choice(_WIDE_HYPHENS)
-    return text.replace("-", hyphen).replace(" ", "　").translate(_FULL_WIDTH)  # noqa: RUF001
+    return text.replace("-", hyphen).replace(" ", "　").translate(_FULL_WIDTH)
 
 
 def as_typed(rng: Random, value: Value, language: str) -> Value:
