@@ -182,7 +182,8 @@ class _Structure:
     def _direct_keys(self, values: Integers) -> Integers:
         before = np.searchsorted(self._places, values) - 1
         keyed = self._colon[before]
-        return np.where(keyed, np.searchsorted(self._tokens, self._places[before], side="left") - 1, -1)
+        colons = np.append(self._places, 0)[before]
+        return np.where(keyed, np.searchsorted(self._tokens, colons) - 1, -1)
 
 
 def _strings(data: npt.NDArray[np.uint8]) -> tuple[Integers, Integers, Integers]:

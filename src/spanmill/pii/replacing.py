@@ -190,7 +190,9 @@ def _maker(name: str, style: Style) -> bytes | Callable[[bytes], bytes]:
     key = style.key
 
     def pseudonym(found: bytes) -> bytes:
-        digest = hmac.new(key.secret, normalised(name, found.decode()).encode(), hashlib.sha256).hexdigest()
+        digest = hmac.new(
+            key.secret, normalised(name, found.decode()).encode(errors="surrogatepass"), hashlib.sha256
+        ).hexdigest()
         return f"<{name.upper()}:{key.key_id}:{digest[:_TOKEN_HEX]}>".encode()
 
     return pseudonym
