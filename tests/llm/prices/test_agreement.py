@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from spanmill.llm.prices.book import PriceBook
 from spanmill.llm.prices.columns import Usage, price
-from spanmill.llm.prices.money import usd
+from spanmill.llm.prices.money import bitmap, usd
 from spanmill.llm.prices.schedule import Schedule
 from tests.llm.prices.prices_by_hand import PRICES_BY_HAND
 
@@ -58,7 +58,7 @@ def counts(draw: st.DrawFn) -> dict[str, int]:
 
 def _usage(rows: list[dict[str, int]]) -> Usage:
     column = {name: np.array([row[name] for row in rows], dtype=np.int64) for name in rows[0]}
-    yes, no = np.ones(len(rows), dtype=bool), np.zeros(len(rows), dtype=bool)
+    yes = np.ones(len(rows), dtype=bool)
     read, written, hour = (column[f"cache_{name}_tokens"] for name in ("read", "write", "write_1h"))
     reasoning = column["output_reasoning_tokens"]
     return Usage(
@@ -75,9 +75,9 @@ def _usage(rows: list[dict[str, int]]) -> Usage:
         input_tokens=column["input_tokens"],
         has_input=yes,
         has_output=yes,
-        needs_output=yes,
-        failed=no,
-        microseconds=np.zeros(len(rows), dtype=np.int64),
+        needs_output=lambda: yes,
+        failed=lambda: ~yes,
+        microseconds=lambda: np.zeros(len(rows), dtype=np.int64),
     )
 
 
@@ -89,8 +89,10 @@ def _columns(calls: list[tuple[str, str, str | None]]) -> tuple[pa.Array, ...]:
 
 def _cost(rows: list[dict[str, int]], calls: list[tuple[str, str, str | None]], starts: list[datetime]) -> list[Any]:
     nanoseconds = np.array([int(start.timestamp()) for start in starts], dtype=np.int64) * 10**9
-    priced = price(_SCHEDULE, _columns(calls), nanoseconds, _usage(rows))
-    parts = (usd(amount, priced.valid) for amount in (priced.input, priced.output, priced.total))
+    every = np.arange(len(calls))
+    priced = price(_SCHEDULE, _columns(calls), every, nanoseconds, _usage(rows))
+    valid = bitmap(priced.valid)
+    parts = (usd(amount, every, len(calls), valid) for amount in (priced.input, priced.output, priced.total))
     return list(zip(*(part.to_pylist() for part in parts), strict=True))
 
 

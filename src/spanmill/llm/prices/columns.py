@@ -1,5 +1,6 @@
 """Prices for a column of calls."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,10 +23,11 @@ class Usage:
     has_input: np.ndarray
     """Whether the number of input tokens is known."""
     has_output: np.ndarray
-    needs_output: np.ndarray
-    """Whether calls of this operation have an output; the others need not have a count of it."""
-    failed: np.ndarray
-    microseconds: np.ndarray
+    needs_output: Callable[[], np.ndarray]
+    """Whether calls of this operation have an output; the others need not have a count of it. Asked only if it matters,
+    as the next two."""
+    failed: Callable[[], np.ndarray]
+    microseconds: Callable[[], np.ndarray]
     """How long the call took; below 0 is unknown."""
 
 
@@ -42,63 +44,97 @@ class Priced:
     sources: list[str]
 
 
-def price(schedule: Schedule, names: tuple[pa.Array, ...], starts: np.ndarray, usage: Usage) -> Priced:
-    """Price each call. `names` are the columns of a `Call`; `starts` is int64, nanoseconds since 1970."""
-    groups, first = _distinct(names, len(starts))
-    calls = [Call(*(column[row].as_py() for column in names)) for row in first]
+def price(
+    schedule: Schedule, names: tuple[pa.Array, ...], rows: np.ndarray, starts: np.ndarray, usage: Usage
+) -> Priced:
+    """Price each call. `names` are the columns of a `Call`, in which the calls are at `rows`; `starts` (int64,
+    nanoseconds since 1970) has an element for each call."""
+    calls, groups = _distinct_calls(names, rows)
     answers, which = schedule.ask(calls, groups, starts)
     table = answers.table
     row = table.rows(which, usage.input_tokens)
-    known_time = usage.microseconds >= 0
-    paid = amounts(table, which, row, usage.tokens, np.where(known_time, usage.microseconds, 0))
+    time = usage.microseconds() if table.has_per_second else None
+    paid = amounts(table, which, row, usage.tokens, None if time is None else np.maximum(time, 0))
     has_tariff, source = answers.has_tariff[which], answers.source[which]
-    by_tokens, by_time = table.by_tokens[which], table.per_second[which] > 0
     lacks_price = table.lacks_price(row, usage.tokens)
-    used = usage.has_input | usage.has_output
-    complete = (usage.has_input & (usage.has_output | ~usage.needs_output)) | (usage.failed & used)
-    unbilled = usage.failed & ~used & ~by_time
-    valid = has_tariff & (complete | ~by_tokens) & (known_time | ~by_time) & ~unbilled & ~lacks_price & paid.in_range
-    if not valid.all():
-        source = np.select(
-            [
-                valid,
-                unbilled,
-                ~has_tariff,
-                by_tokens & ~used,
-                by_tokens & ~complete & usage.has_input,
-                by_tokens & ~complete,
-                by_time & ~known_time,
-                lacks_price,
-            ],
-            [source, NO_USAGE, source, NO_COUNTS, NO_OUTPUT, NO_INPUT, NO_DURATION, NO_KIND],
-            OUT_OF_RANGE,
-        )
+    is_plain = paid.in_range is None and time is None and lacks_price is None and has_tariff.all()
+    if is_plain and usage.has_input.all() and usage.has_output.all():
+        return Priced(paid.input, paid.output, paid.total, has_tariff, source, answers.sources)
+    never = np.zeros(len(row), dtype=bool)
+    facts = _Facts(
+        has_tariff=has_tariff,
+        by_tokens=table.by_tokens[which],
+        by_time=table.per_second[which] > 0,
+        unknown_time=never if time is None else time < 0,
+        lacks_price=never if lacks_price is None else lacks_price,
+        out_of_range=never if paid.in_range is None else ~paid.in_range,
+    )
+    valid, source = _judged(usage, facts, source)
     return Priced(paid.input, paid.output, paid.total, valid, source, answers.sources)
 
 
-def _distinct(columns: tuple[pa.Array, ...], length: int) -> tuple[np.ndarray, list[int]]:
-    """For each row the number of its combination of values; and for each combination a row that has it."""
-    codes, width = np.zeros(length, dtype=np.int64), 1
-    for column in columns:
-        if column.null_count == length:
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What is known of each call's price; all bool."""
+
+    has_tariff: np.ndarray
+    by_tokens: np.ndarray
+    by_time: np.ndarray
+    unknown_time: np.ndarray
+    lacks_price: np.ndarray
+    out_of_range: np.ndarray
+
+
+def _judged(usage: Usage, facts: _Facts, source: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which prices hold, and the codes of the sources, or of what is wrong first."""
+    failed = usage.failed()
+    used = usage.has_input | usage.has_output
+    complete = (usage.has_input & (usage.has_output | ~usage.needs_output())) | (failed & used)
+    problems = (
+        (NO_USAGE, failed & ~used & ~facts.by_time),
+        (source, ~facts.has_tariff),
+        (NO_COUNTS, facts.by_tokens & ~used),
+        (NO_OUTPUT, facts.by_tokens & ~complete & usage.has_input),
+        (NO_INPUT, facts.by_tokens & ~complete),
+        (NO_DURATION, facts.by_time & facts.unknown_time),
+        (NO_KIND, facts.lacks_price),
+        (OUT_OF_RANGE, facts.out_of_range),
+    )
+    wrong = [where for _, where in problems]
+    source = np.select(wrong, [code for code, _ in problems], source)
+    return np.asarray(~np.logical_or.reduce(wrong)), source
+
+
+def _distinct_calls(names: tuple[pa.Array, ...], rows: np.ndarray) -> tuple[list[Call], np.ndarray]:
+    """The kinds of calls that are at `rows`, and for each of these the number of its kind."""
+    combined, width = np.zeros(len(rows), dtype=np.int64), 1
+    codes: list[np.ndarray | None] = []
+    values: list[list[str | None]] = []
+    for column in names:
+        if column.null_count == len(column):
+            codes.append(None)
+            values.append([None])
             continue
         encoded = column.dictionary_encode("encode")
-        codes = codes * len(encoded.dictionary) + encoded.indices.to_numpy()
-        width *= len(encoded.dictionary)
-        if width > 4 * length:
-            codes, first = _renumbered(codes)
-            width = len(first)
-    return _numbered(codes, width, length)
+        code = encoded.indices.to_numpy()[rows]
+        codes.append(code)
+        values.append(encoded.dictionary.to_pylist())
+        combined = combined * len(values[-1]) + code
+        width *= len(values[-1])
+        if width > 4 * len(rows):
+            distinct, combined = np.unique(combined, return_inverse=True)
+            width = len(distinct)
+    groups, first = _numbered(combined, width)
+    columns = [
+        held * len(first) if coded is None else [held[each] for each in coded[first].tolist()]
+        for coded, held in zip(codes, values, strict=True)
+    ]
+    return [Call(*each) for each in zip(*columns, strict=True)], groups
 
 
-def _numbered(codes: np.ndarray, width: int, length: int) -> tuple[np.ndarray, list[int]]:
-    """Codes below `width` without gaps, and a row of each."""
-    row = np.full(width, -1, dtype=np.int64)
-    row[codes] = np.arange(length)
-    held = row >= 0
-    return (np.cumsum(held) - 1)[codes], row[held].tolist()
-
-
-def _renumbered(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    distinct, codes = np.unique(codes, return_inverse=True)
-    return codes, distinct
+def _numbered(codes: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Codes below `width` without gaps, and where each of them is to be found."""
+    place = np.full(width, -1, dtype=np.int64)
+    place[codes] = np.arange(len(codes))
+    held = place >= 0
+    return (held.cumsum() - 1)[codes], place[held]

@@ -87,6 +87,10 @@ class RateTable:
     """For each of `KINDS`, whether any price has parts of a nano-USD."""
     has_missing: np.ndarray
     """For each of `KINDS`, whether it has no price anywhere."""
+    has_request: bool
+    has_per_second: bool
+    highest: int
+    """Nano-USD of the dearest token."""
 
     @staticmethod
     def of(rates: Sequence[Rates]) -> "RateTable":
@@ -94,11 +98,13 @@ class RateTable:
         bounds = np.full((len(rates), max(len(each.bounds) for each in rates)), _NO_BOUND, dtype=np.int64)
         for number, each in enumerate(rates):
             bounds[number, : len(each.bounds)] = each.bounds
-        part, missing = (np.concatenate([getattr(each, name) for each in rates]) for name in ("part", "missing"))
+        whole, part, missing = (
+            np.concatenate([getattr(each, name) for each in rates]) for name in ("whole", "part", "missing")
+        )
         return RateTable(
             first=np.cumsum(lengths) - lengths,
             bounds=bounds,
-            whole=np.concatenate([each.whole for each in rates]),
+            whole=whole,
             part=part,
             missing=missing,
             request=np.array([each.request for each in rates], dtype=np.int64),
@@ -106,6 +112,9 @@ class RateTable:
             by_tokens=np.array([each.by_tokens for each in rates], dtype=bool),
             has_part=np.asarray(part.any(axis=0)),
             has_missing=np.asarray(missing.any(axis=0)),
+            has_request=any(each.request for each in rates),
+            has_per_second=any(each.per_second for each in rates),
+            highest=int(whole.max()) + 1,
         )
 
     def rows(self, tariff: np.ndarray, input_tokens: np.ndarray) -> np.ndarray:
@@ -115,13 +124,14 @@ class RateTable:
             rows += input_tokens > self.bounds[tariff, column]
         return np.asarray(rows)
 
-    def lacks_price(self, rows: np.ndarray, tokens: Tokens) -> np.ndarray:
-        """Where tokens of a kind were used that has no price."""
-        lacks = np.zeros(len(rows), dtype=bool)
+    def lacks_price(self, rows: np.ndarray, tokens: Tokens) -> np.ndarray | None:
+        """Where tokens of a kind were used that has no price; None: nowhere."""
+        lacks = None
         for kind, count in enumerate(tokens):
             if count is not None and self.has_missing[kind]:
-                lacks |= self.missing[rows, kind] & (count > 0)
-        return lacks
+                here = self.missing[rows, kind] & (count > 0)
+                lacks = here if lacks is None else lacks | here
+        return lacks if lacks is not None and lacks.any() else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,24 +142,28 @@ class Amounts:
     output: np.ndarray
     total: np.ndarray
     """Input, output and what is paid for the call and its seconds."""
-    in_range: np.ndarray
-    """bool; elsewhere the numbers mean nothing."""
+    in_range: np.ndarray | None
+    """bool; elsewhere the numbers mean nothing. None: everywhere."""
 
 
-def amounts(table: RateTable, tariff: np.ndarray, row: np.ndarray, tokens: Tokens, microseconds: np.ndarray) -> Amounts:
+def amounts(
+    table: RateTable, tariff: np.ndarray, row: np.ndarray, tokens: Tokens, microseconds: np.ndarray | None
+) -> Amounts:
     """What calls cost: `row` is the row of rates of each call and `tariff` the tariff it belongs to; `microseconds`
-    (int64) is how long it took. Rounds to the nearest nano-USD.
+    (int64) is how long it took, None where no seconds are paid for. Rounds to the nearest nano-USD.
     """
     input_ = _side(table, row, tokens, range(len(INPUT_KINDS)))
     output = _side(table, row, tokens, range(len(INPUT_KINDS), len(KINDS)))
     total = input_ + output
-    if table.request.any():
+    if table.has_request:
         total += table.request[tariff]
-    if table.per_second.any():
+    if microseconds is not None:
         per_second = table.per_second[tariff]
         seconds, rest = np.divmod(microseconds, 10**6)
         total += seconds * per_second + rest * per_second // 10**6
-    return Amounts(input_, output, total, _in_range(table, tariff, row, tokens, microseconds))
+    is_plain = microseconds is None and not table.has_request and _are_small(table, tokens)
+    in_range = None if is_plain else _in_range(table, tariff, row, tokens, microseconds)
+    return Amounts(input_, output, total, in_range)
 
 
 def _side(table: RateTable, row: np.ndarray, tokens: Tokens, kinds: range) -> np.ndarray:
@@ -168,11 +182,19 @@ def _side(table: RateTable, row: np.ndarray, tokens: Tokens, kinds: range) -> np
     return nano
 
 
+def _are_small(table: RateTable, tokens: Tokens) -> bool:
+    """Whether all counts are so small that none can be out of range, as nearly always."""
+    most = min(MOST_TOKENS, MOST_NANO_USD // len(KINDS) // table.highest)
+    return all(count is None or (int(count.min()) >= 0 and int(count.max()) <= most) for count in tokens)
+
+
 def _in_range(
-    table: RateTable, tariff: np.ndarray, row: np.ndarray, tokens: Tokens, microseconds: np.ndarray
+    table: RateTable, tariff: np.ndarray, row: np.ndarray, tokens: Tokens, microseconds: np.ndarray | None
 ) -> np.ndarray:
     """Where nothing is negative and everything adds up within 64 bits."""
-    about = table.request[tariff] + microseconds * 1e-6 * table.per_second[tariff]
+    about = table.request[tariff].astype(np.float64)
+    if microseconds is not None:
+        about += microseconds * 1e-6 * table.per_second[tariff]
     plausible = np.ones(len(row), dtype=bool)
     for kind, count in enumerate(tokens):
         if count is not None:
@@ -181,13 +203,16 @@ def _in_range(
     return np.asarray(plausible & (about <= MOST_NANO_USD))
 
 
-def usd(nano: np.ndarray, valid: np.ndarray) -> pa.Array:
-    """The column of DECIMAL(18,9) of these nano-USD (int64); null where not `valid`."""
-    words = np.empty((len(nano), 2), dtype=np.int64)
-    words[:, 0] = nano
-    words[:, 1] = nano >> 63
-    bitmap = None if valid.all() else pa.py_buffer(np.packbits(valid, bitorder="little"))
-    return pa.Array.from_buffers(USD, len(nano), [bitmap, pa.py_buffer(words)])
+def bitmap(valid: np.ndarray) -> pa.Buffer | None:
+    """Arrow's validity bitmap of booleans; None where all are true."""
+    return None if valid.all() else pa.py_buffer(np.packbits(valid, bitorder="little"))
+
+
+def usd(nano: np.ndarray, rows: np.ndarray, length: int, valid: pa.Buffer | None) -> pa.Array:
+    """A column of DECIMAL(18,9) of so many rows, with these nano-USD (int64, not negative where valid) at `rows`."""
+    words = np.zeros((length, 2), dtype=np.int64)
+    words[rows, 0] = nano
+    return pa.Array.from_buffers(USD, length, [valid, pa.py_buffer(words)])
 
 
 def nano_of(column: pa.Array) -> np.ndarray:

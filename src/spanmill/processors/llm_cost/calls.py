@@ -83,9 +83,9 @@ def usage_of(batch: Batch, rows: np.ndarray) -> Usage:
         input_tokens=input_,
         has_input=has_input,
         has_output=has_output,
-        needs_output=has_output if has_output.all() else _have_output(batch)[rows],
-        failed=failed_rows(batch)[rows],
-        microseconds=_microseconds(batch, rows),
+        needs_output=lambda: _have_output(batch)[rows],
+        failed=lambda: failed_rows(batch)[rows],
+        microseconds=lambda: _microseconds(batch, rows),
     )
 
 
@@ -106,10 +106,10 @@ def with_estimated_tokens(batch: Batch) -> Batch:
     """
     rows = np.flatnonzero(call_rows(batch))
     usage = usage_of(batch, rows)
-    wanted = ~(usage.failed & ~usage.has_input & ~usage.has_output)
+    wanted = ~(usage.failed() & ~usage.has_input & ~usage.has_output)
     needs_input, needs_output = np.zeros((2, len(batch)), dtype=bool)
     needs_input[rows] = wanted & ~usage.has_input
-    needs_output[rows] = wanted & ~usage.has_output & usage.needs_output
+    needs_output[rows] = wanted & ~usage.has_output & usage.needs_output()
     if not (needs_input.any() or needs_output.any()):
         return batch
     estimated = np.zeros(len(batch), dtype=bool)

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from spanmill.batch import Batch
 from spanmill.llm.prices import sources
 from spanmill.llm.prices.columns import Priced
-from spanmill.llm.prices.money import usd
+from spanmill.llm.prices.money import bitmap, usd
 from spanmill.processors.llm_cost.restated import COUNTED, DUPLICATE, RESTATED
 
 _UNCOUNTED: Final = ((RESTATED, sources.RESTATED), (DUPLICATE, sources.DUPLICATE))
@@ -49,30 +49,29 @@ class Costs:
     def written(self, batch: Batch, rows: np.ndarray) -> Batch:
         """The batch with the columns filled. The calls are its `rows`."""
         length = len(batch)
-        is_call = np.zeros(length, dtype=bool)
-        is_call[rows] = True
         if not self.counted.all():
-            uncounted = np.zeros(length, dtype=bool)
-            uncounted[rows] = ~self.counted
+            uncounted = _spread(~self.counted, rows, length)
             column = pc.if_else(pa.array(uncounted), pa.scalar(False), batch.column("is_llm_call"))
             batch = batch.with_record_column("is_llm_call", column)
-        source = pa.array(_spread(self.source, rows, length), mask=~is_call)
-        has_parts, has_total = _spread(self._has_parts, rows, length), _spread(self.has_total, rows, length)
-        columns = {
-            "input_cost_usd": usd(_spread(self._input, rows, length), has_parts),
-            "output_cost_usd": usd(_spread(self._output, rows, length), has_parts),
-            "cost_usd": usd(_spread(self._total, rows, length), has_total),
-            "price_source": pa.array(self.sources, pa.string()).take(source),
-        }
-        for name, column in columns.items():
-            batch = batch.with_record_column(name, column)
-        return batch
+        total_bits = bitmap(_spread(self.has_total, rows, length))
+        has_same = self._has_parts is self.has_total
+        part_bits = total_bits if has_same else bitmap(_spread(self._has_parts, rows, length))
+        for name, amount, bits in (
+            ("input_cost_usd", self._input, part_bits),
+            ("output_cost_usd", self._output, part_bits),
+            ("cost_usd", self._total, total_bits),
+        ):
+            batch = batch.with_record_column(name, usd(amount, rows, length, bits))
+        codes = np.full(length, -1)
+        codes[rows] = self.source
+        column = pa.array(self.sources, pa.string()).take(pa.array(codes, mask=codes < 0))
+        return batch.with_record_column("price_source", column)
 
 
 def _spread(values: np.ndarray, rows: np.ndarray, length: int) -> np.ndarray:
-    """The values at their rows, zeros elsewhere."""
+    """The booleans at their rows, false elsewhere."""
     if len(rows) == length:
         return values
-    spread = np.zeros(length, dtype=values.dtype)
+    spread = np.zeros(length, dtype=bool)
     spread[rows] = values
     return spread

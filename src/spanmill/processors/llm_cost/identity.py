@@ -23,11 +23,11 @@ _WORD_FACTORS: Final = np.array([[factor] for factor in _FACTORS[:4]])
 
 def span_keys(trace_ids: pa.BinaryArray, *ids: pa.BinaryArray) -> tuple[np.ndarray, ...]:
     """For each column of span ids a number (uint64) for each span of that trace; 0 where the id is absent."""
-    first, second = _words(trace_ids, 0), _words(trace_ids, 8)
+    first, second = _words(trace_ids, 2)
     trace = _mixed(_mixed((first ^ _SECRET) * _FACTORS[0]) ^ second * _FACTORS[1])
     keys = []
     for column in ids:
-        spans = _words(column, 0)
+        (spans,) = _words(column, 1)
         key = _key(trace ^ spans * _FACTORS[2])
         key[spans == 0] = 0
         keys.append(key)
@@ -42,7 +42,7 @@ def text_keys(texts: pa.StringArray, shortest: int) -> np.ndarray:
     long = lengths >= shortest
     if texts.null_count:
         long &= texts.is_valid().to_numpy(zero_copy_only=False)
-    rows = np.flatnonzero(long)
+    rows = long.nonzero()[0]
     keys = np.zeros(len(texts), dtype=np.uint64)
     if len(rows):
         at = np.maximum(ends[rows] - _BACK, begins[rows])
@@ -71,13 +71,15 @@ def _word_at(data: np.ndarray) -> np.ndarray:
     return np.ndarray((len(data) - 7,), np.uint64, data, 0, (1,))
 
 
-def _words(ids: pa.BinaryArray, first: int) -> np.ndarray:
-    """Eight bytes of each id, from byte `first` on (uint64); 0 where the id has no such bytes."""
+def _words(ids: pa.BinaryArray, count: int) -> tuple[np.ndarray, ...]:
+    """So many times eight bytes of each id (uint64); 0 where the id is shorter."""
     begins, ends, data = _bounds(ids)
-    rows = np.flatnonzero(ends - begins >= first + 8)
-    if len(rows) == len(ids) and len(rows):
-        return np.asarray(_word_at(data)[begins + first])
-    words = np.zeros(len(ids), dtype=np.uint64)
+    whole = ends - begins >= 8 * count
+    if whole.all() and len(ids):
+        at = _word_at(data)
+        return tuple(at[begins + 8 * number] for number in range(count))
+    rows = whole.nonzero()[0]
+    words = np.zeros((count, len(ids)), dtype=np.uint64)
     if len(rows):
-        words[rows] = _word_at(data)[begins[rows] + first]
-    return words
+        words[:, rows] = _word_at(data)[begins[rows] + 8 * np.arange(count)[:, None]]
+    return tuple(words)

@@ -3,7 +3,6 @@
 from typing import Final
 
 import numpy as np
-import pyarrow as pa
 
 from spanmill.batch import Batch
 from spanmill.component import Exporter, Settings
@@ -43,7 +42,7 @@ class LlmCostProcessor:
 
     def __call__(self, batch: Batch) -> Batch:
         is_call, starts = call_rows(batch), start_times(batch)
-        rows = np.flatnonzero(is_call)
+        rows = is_call.nonzero()[0]
         if not len(rows):
             self._ledger.judge(spans_of(batch, is_call, is_call, starts))
             return batch
@@ -53,8 +52,8 @@ class LlmCostProcessor:
         has_usage = np.zeros(len(batch), dtype=bool)
         has_usage[rows] = usage.has_input | usage.has_output
         verdicts = self._ledger.judge(spans_of(batch, is_call, has_usage, starts))[rows]
-        names = tuple(_at(batch.column(name), rows) for name in _NAMES)
-        costs = Costs(price(self._schedule, names, starts[rows], usage), verdicts)
+        names = tuple(batch.column(name) for name in _NAMES)
+        costs = Costs(price(self._schedule, names, rows, starts[rows], usage), verdicts)
         self._take_reported(costs, batch, rows)
         if self._free is not None:
             costs.take_free(self._holds(self._free, batch)[rows])
@@ -78,10 +77,6 @@ class LlmCostProcessor:
             self._log.warning(message, condition=condition.sql, reason=str(error))
             holds = condition.where_it_can(batch)
         return np.asarray(holds.fill_null(False).to_numpy(zero_copy_only=False))
-
-
-def _at(column: pa.Array, rows: np.ndarray) -> pa.Array:
-    return column if len(rows) == len(column) else column.take(pa.array(rows))
 
 
 def _budgets(config: LlmCostProcessorConfig, settings: Settings) -> Exporter | None:

@@ -45,7 +45,7 @@ class Remembered:
         buckets = self._bucket(keys)
         places = self._find(keys, buckets)
         absent = places < 0
-        rows = left = np.flatnonzero(absent)
+        rows = left = absent.nonzero()[0]
         for _ in range(WAYS):
             if not len(left):
                 break

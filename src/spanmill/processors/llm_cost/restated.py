@@ -82,13 +82,13 @@ class Ledger:
     def _judge(self, spans: Spans) -> np.ndarray:
         verdicts = np.where(spans.is_call, COUNTED, NO_CALL).astype(np.uint8)
         places = np.full(len(spans.keys), -1)
-        named = np.flatnonzero(spans.keys)
+        named = spans.keys.nonzero()[0]
         places[named] = self._spans.add(spans.keys[named])[0]
         held = np.flatnonzero(places >= 0)
         sources, rows, opened = self._arrive(spans, places, held)
         if len(sources):
             climb = _Climb(self._spans, sources)
-            self._decide(climb, np.flatnonzero(opened))
+            self._decide(climb, opened.nonzero()[0])
             self._find_duplicates(spans, sources[opened], rows[opened])
         calls = held[spans.is_call[held]]
         verdicts[calls] = self._spans.flags(places[calls]) & _VERDICT
