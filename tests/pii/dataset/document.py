@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import fill
 from typing import Final
 
 from spanmill.pii.detectors import CATALOGUE
@@ -38,7 +39,11 @@ the false findings per 1,000 texts too.
 _LIMITS: Final = """\
 ## What the figures do not say
 
-- Values are as generated: people err and improvise in more ways. Figures on real text are lower.
+- Values are as generated: people err and improvise in more ways. Detectors have been improved on what they missed here,
+  so figures on real text are lower, above all where a word beside a number is needed: words that are not in the data
+  set may not be known.
+- Where a value has no separators, it is only found near a word for it. In a long row of CSV or SQL the head of the
+  column is too far away.
 - Telephone numbers are searched in international, United States, Korean and Japanese form. Numbers as they are written
   within other countries, without `+` or `00`, are neither searched nor in the data set.
 - Names and postal addresses are not searched; e-mail addresses in domains that are not ASCII are not in the data set.
@@ -112,7 +117,7 @@ def _cell(counts: Counts) -> str:
 def _negatives(measures: Measures) -> Iterator[str]:
     yield "## False findings where there is nothing to find\n"
     yield f"{measures.negative_texts:,} texts, most with several things that look like personal data and are none:"
-    yield f"{', '.join(FAMILIES)}.\n"
+    yield f"{fill(', '.join(FAMILIES), 118)}.\n"
     yield "| detector | false findings per 1,000 texts |"
     yield "| --- | ---: |"
     for name, count in sorted(measures.negative_findings.items(), key=lambda one: (-one[1], one[0])):

@@ -8,7 +8,7 @@ from faker import Faker
 
 LOCALES = {"en": ("en_US", "en_GB"), "ko": ("ko_KR",), "ja": ("ja_JP",)}
 _FOREIGN_PHONES = ("en_GB", "fr_FR", "de_DE")
-_DRAWN = 600
+_DRAWN = 450
 _SEED = 20_260_211
 
 
