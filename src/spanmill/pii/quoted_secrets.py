@@ -51,8 +51,8 @@ class QuotedSecrets:
         colons = np.flatnonzero(values == ord(":"))
         before = values[colons - 1]
         ends = np.concatenate([colons[_QUOTES[before]] - 2, np.flatnonzero(values == ord("=")) - 1])
-        last = values[ends]
-        likely = ends[_NO_LETTER[last] | self._endings[_code(values[ends - 2], values[ends - 1], last)]]
+        last, middle, first = (values[np.maximum(ends - back, 0)] for back in range(3))
+        likely = ends[_NO_LETTER[last] | self._endings[_code(first, middle, last)]]
         # White space before the colon is rare: it is left to the pattern.
         places = np.concatenate([likely, colons[before <= ord(" ")]]) + offsets[0]
         rows = np.unique(np.searchsorted(offsets, places, side="right") - 1)

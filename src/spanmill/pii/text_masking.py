@@ -127,16 +127,18 @@ class TextMasking:
         texts = column.texts
         if column.secret.any():
             texts = pc.if_else(pa.array(column.secret), pa.scalar(None, pa.string()), texts)
-        findings = self._find(column._replace(texts=texts))
-        quoted = dict(self.quoted_secrets.find(texts, len(self._names) - 1))
-        if quoted:
-            findings = _merged(findings, quoted)
-        findings = self._not_masked_yet(texts, findings)
+        findings = self._not_masked_yet(texts, self._find(column._replace(texts=texts)))
         if column.secret.any():
             findings = self._with_secrets(column, findings)
         return self._not_allowed(column.texts, findings)
 
     def _find(self, column: Column) -> Findings:
+        """What the finder finds, and values under keys within the text."""
+        quoted = dict(self.quoted_secrets.find(column.texts, len(self._names) - 1))
+        findings = self._find_in_context(column)
+        return _merged(findings, quoted) if quoted else findings
+
+    def _find_in_context(self, column: Column) -> Findings:
         """What the finder finds; with the words of keys before the texts where they may matter."""
         findings = self._finder.find(column.texts)
         if column.context is None:
