@@ -8,7 +8,8 @@ from spanmill.pii.secret_keys import SecretKeys
 
 _SECRETS = [
     "password", "db.userPassword", "user_password", "PASSWORD", "dbpassword", "password2", "X-Api-Key", "APIKey",
-    "apikey", "OPENAI_API_KEY", "openai.apiKey", "accessToken", "refresh_token", "token", "github.token", "authorization",
+    "apikey", "OPENAI_API_KEY", "openai.apiKey", "accessToken", "refresh_token", "token", "github.token",
+    "authorization",
     "http.request.header.authorization", "http.request.header.authorization.0", "Set-Cookie", "cookie", "client_secret",
     "clientSecret", "aws_secret_access_key", "private_key", "credential", "credentials", "pwd", "비밀번호",
     "사용자비밀번호", "パスワード",
