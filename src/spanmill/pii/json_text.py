@@ -158,12 +158,14 @@ class _Structure:
         self._colon = np.append(signs == _COLON, False)
         self._depth = np.append(np.cumsum(opening.astype(np.int64) - closing), 0)
         brackets = np.flatnonzero(opening | closing)
-        level = self._depth[brackets] + closing[brackets]
-        order = brackets[np.argsort(level, kind="stable")]
+        # Parsers go no deeper than 1,024 levels; numbers of 16 bits are sorted in linear time.
+        level = (self._depth[brackets] + closing[brackets]).astype(np.int16)
+        order = np.argsort(level, kind="stable")
         # Of one level, brackets open and close in turn.
-        self.opening, self.closing = places[order[0::2]], places[order[1::2]]
+        pairs = places[brackets[order]]
+        self.opening, self.closing = pairs[0::2], pairs[1::2]
         self._width = int(places[-1]) + 2 if len(places) else 1
-        self._by_level = np.sort(level, kind="stable")[0::2] * self._width + self.opening
+        self._by_level = level[order[0::2]] * np.int64(self._width) + self.opening
 
     def pairs(self) -> tuple[Integers, Integers, Integers]:
         """Of every pair of brackets, where it opens and closes, and its key."""
