@@ -16,8 +16,8 @@ from tests.pii.dataset.measuring import Measures, measured
 _DOCS = Path(__file__).parents[3] / "docs"
 _PART = 7
 """The quick tests take every seventh text."""
-_PART_TOLERANCE = 0.015
-"""A part has some 100 values of a detector: one more or less of them missed is no news."""
+_DEVIATIONS = 2
+"""A part has some 100 values of a detector, so more of them may be missed by chance: so many standard deviations."""
 
 
 def measured_all(texts: Sequence[Sample]) -> Measures:
@@ -34,9 +34,14 @@ def whole() -> Measures:
     return measured_all(list(samples()))
 
 
-def _below(measures: Measures, tolerance: float) -> dict[str, float]:
-    recalls = {name: measures.of(name).recall for name in DETECTORS}
-    return {name: recall for name, recall in recalls.items() if recall < recall_floor(name) - tolerance}
+def _below(measures: Measures, deviations: float = 0) -> dict[str, float]:
+    below = {}
+    for name in DETECTORS:
+        counts = measures.of(name)
+        may_be_missed = counts.values * (1 - recall_floor(name))
+        if counts.values - counts.values_found > may_be_missed + deviations * may_be_missed**0.5:
+            below[name] = counts.recall
+    return below
 
 
 def test_the_data_set_has_values_of_every_detector_in_every_language(part: Measures) -> None:
@@ -45,7 +50,7 @@ def test_the_data_set_has_values_of_every_detector_in_every_language(part: Measu
 
 
 def test_every_detector_finds_its_share_in_a_part_of_the_data_set(part: Measures) -> None:
-    assert _below(part, _PART_TOLERANCE) == {}
+    assert _below(part, _DEVIATIONS) == {}
 
 
 def test_what_is_found_in_a_part_of_the_data_set_is_personal_data(part: Measures) -> None:
@@ -54,7 +59,7 @@ def test_what_is_found_in_a_part_of_the_data_set_is_personal_data(part: Measures
 
 @pytest.mark.torture
 def test_every_detector_finds_its_share_of_the_whole_data_set(whole: Measures) -> None:
-    assert _below(whole, 0) == {}
+    assert _below(whole) == {}
 
 
 @pytest.mark.torture
