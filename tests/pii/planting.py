@@ -4,8 +4,9 @@ import base64
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
@@ -58,7 +59,7 @@ def plant(message: Message, what: Plant) -> None:
                 plant(held, what)
 
 
-def _plant_strings(message: Message, field: FieldDescriptor, what: Plant) -> None:
+def _plant_strings(message: Message, field: Any, what: Plant) -> None:
     if isinstance(message, KeyValue) and field.name == "key" and not what.keys:
         return
     if not field.is_repeated:
@@ -114,11 +115,11 @@ def filled(message: Message, choice: int = 0) -> Message:
 _SCALARS: dict[int, object] = {FieldDescriptor.CPPTYPE_BOOL: True}
 
 
-def _choices(kind: Descriptor) -> int:
+def _choices(kind: Any) -> int:
     return max((len(group.fields) for group in kind.oneofs), default=1)
 
 
-def _set(message: Message, field: FieldDescriptor, value: object) -> None:
+def _set(message: Message, field: Any, value: object) -> None:
     if field.cpp_type == FieldDescriptor.CPPTYPE_STRING:
         value = "text" if field.type == FieldDescriptor.TYPE_STRING else b"12345678"
     if field.is_repeated:
@@ -145,7 +146,7 @@ def every_kind() -> list[KeyValue]:
     return [KeyValue(key=f"key.{number}", value=value) for number, value in enumerate([*values, whole])]
 
 
-def string_fields(kind: Descriptor, seen: frozenset[str] = frozenset()) -> Iterator[str]:
+def string_fields(kind: Any, seen: frozenset[str] = frozenset()) -> Iterator[str]:
     """`Message.field` of every string that a message can hold at any depth."""
     if kind.full_name in seen:
         return

@@ -210,7 +210,7 @@ def _without(numbers: pa.Array, rows: Rows) -> pa.Array:
     """Null in `rows`, and nothing behind the null: Arrow writes that to disk like anything else."""
     valid = numbers.is_valid().to_numpy(zero_copy_only=False)
     valid[rows] = False
-    kept = numbers.fill_null(0).to_numpy(zero_copy_only=False).copy()
+    kept = numbers.fill_null(pa.scalar(0).cast(numbers.type)).to_numpy(zero_copy_only=False).copy()
     kept[~valid] = 0
     return pa.array(kept, numbers.type, mask=~valid)
 

@@ -94,7 +94,9 @@ def _is_any_value(kind: pa.DataType) -> bool:
 
 
 def _is_key_value(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_struct(kind) and kind.get_field_index("key") >= 0) and _is_any_value(kind.field("value").type)
+    return bool(pa.types.is_struct(kind) and kind.get_field_index("key") >= 0) and _is_any_value(
+        kind.field("value").type
+    )
 
 
 class _Texts:

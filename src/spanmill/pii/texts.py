@@ -69,26 +69,49 @@ class Texts:
 
 
 def _mask(columns: Sequence[Column], masker: Masker, counts: Counter[tuple[str, str]]) -> None:
-    """In one call if nothing is found. Otherwise by halves, so that what is found, or fails, is that of one column."""
+    """In one call if nothing is found; otherwise what changed is asked for again, by column, so that it is counted.
+
+    By halves where that does not tell the columns apart: where masking fails, or only counts.
+    """
     texts = _joined([column.texts for column in columns])
     try:
         masked = _ask(masker, texts, [column.keys for column in columns])
     except Exception:  # noqa: BLE001 - whatever it was, and it may hold a text: it goes no further
         masked = None
-    if len(columns) > 1:
-        if masked is None or masked.counts or masked.texts is not texts:
-            half = len(columns) // 2
-            _mask(columns[:half], masker, counts)
-            _mask(columns[half:], masker, counts)
+    if masked is not None and masked.texts is texts and not masked.counts:
         return
-    column = columns[0]
+    if len(columns) == 1:
+        _settle(columns[0], masked, counts)
+    elif masked is None or masked.texts is texts:
+        half = len(columns) // 2
+        _mask(columns[:half], masker, counts)
+        _mask(columns[half:], masker, counts)
+    else:
+        end = 0
+        for column in columns:
+            column.masked = masked.texts.slice(end, len(column.texts))
+            end += len(column.texts)
+            _count(column, masker, counts)
+
+
+def _settle(column: Column, masked: Masked | None, counts: Counter[tuple[str, str]]) -> None:
+    """The answer to what was asked for one column; None if there was none."""
     if masked is None:
-        column.masked = pc.if_else(texts.is_valid(), FAILED, pa.scalar(None, pa.string()))
-        counts[column.place, FAILED_COUNT] += len(texts) - texts.null_count
+        column.masked = pc.if_else(column.texts.is_valid(), FAILED, pa.scalar(None, pa.string()))
+        counts[column.place, FAILED_COUNT] += len(column.texts) - column.texts.null_count
         return
     column.masked = masked.texts
     for detector, count in masked.counts.items():
         counts[column.place, detector] += count
+
+
+def _count(column: Column, masker: Masker, counts: Counter[tuple[str, str]]) -> None:
+    """What was found in the texts that changed."""
+    rows, _ = column.changes()
+    if len(rows):
+        chosen = pa.array(rows)
+        keys = None if column.keys is None else column.keys.take(chosen)
+        _mask([Column(column.place, column.texts.take(chosen), keys)], masker, counts)
 
 
 def _ask(masker: Masker, texts: pa.StringArray, keys: Sequence[pa.StringArray | None]) -> Masked:
