@@ -73,6 +73,9 @@ def test_json_stays_json_and_keeps_the_bytes_of_what_is_not_masked() -> None:
     [
         ('{"a": "\\n010-1234-5678"}', '{"a": "\\n<PHONE>"}'),
         ('{"a": "\\u0030\\u0031\\u0030-1234-5678"}', '{"a": "<PHONE>"}'),
+        ('{"a": "\\b010-1234-5678"}', '{"a": "\\b<PHONE>"}'),
+        ('["https:\\/\\/kim:hunter2@example.com"]', '["https://<URL_CREDENTIALS>@example.com"]'),
+        ('["{\\"a\\": {\\"password\\": 1}}"]', '["{\\"a\\": {\\"password\\": \\"<SECRET_KEY_VALUE>\\"}}"]'),
         ('{"a": 4111111111111111}', '{"a": "<CARD>"}'),
         ('["{\\"a\\": \\"kim@example.com\\"}"]', '["{\\"a\\": \\"<EMAIL>\\"}"]'),
         ('"kim@example.com"', '"<EMAIL>"'),

@@ -65,10 +65,12 @@ def is_json(text: bytes) -> bool:
     return True
 
 
-def rows_with(texts: pa.StringArray, byte: int) -> Integers:
-    """Rows that this byte is in; some more than once."""
+def rows_with_escapes(texts: pa.StringArray, of: Flags) -> Integers:
+    """Rows with a backslash before one of these bytes; some more than once."""
     offsets, data = flat(texts)
-    found = np.flatnonzero(np.frombuffer(data, np.uint8)[offsets[0] : offsets[-1]] == byte)
+    values = np.frombuffer(data, np.uint8)[offsets[0] : offsets[-1]]
+    slashes = np.flatnonzero(values == _SLASH)
+    found = slashes[of[values[np.minimum(slashes + 1, len(values) - 1)]]]
     rows: Integers = np.searchsorted(offsets, found + offsets[0], side="right") - 1
     return rows
 

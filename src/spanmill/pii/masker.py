@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from spanmill.pii.allow import Allow
-from spanmill.pii.json_text import is_json, leaves, looks_like_json, put_back, rows_with
+from spanmill.pii.json_text import is_json, leaves, looks_like_json, put_back, rows_with_escapes
 from spanmill.pii.key_context import KeyContext
 from spanmill.pii.replacing import FAILED, Replacements, Style
 from spanmill.pii.secret_keys import SecretKeys
@@ -51,6 +51,8 @@ class Masker:
         self._dry_run = dry_run
         self._mask_keys = mask_keys
         forms = [form for detector in finder.detectors for form in detector.forms if form.unicode]
+        # The finder itself reads the escapes n, r, t and u. An escaped quote matters only to patterns of users.
+        self._hiding = np.isin(np.arange(256), list(b"bf/")) if not forms else np.ones(256, bool)
         # Such a pattern may match a leaf and nothing in the JSON around it.
         self._always_unpack = any(anchor in form.pattern for form in forms for anchor in _ANCHORS)
 
@@ -118,7 +120,7 @@ class Masker:
         if self._always_unpack:
             return np.ones(len(texts), bool)
         worth = self._finder.worth_searching(texts)
-        worth[rows_with(texts, ord("\\"))] = True
+        worth[rows_with_escapes(texts, self._hiding)] = True
         rest = np.flatnonzero(~worth)
         texts = texts if len(rest) == len(texts) else texts.take(pa.array(rest))
         worth[rest[self._texts.quoted_secrets.candidates(texts)]] = True
