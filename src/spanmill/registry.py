@@ -73,6 +73,7 @@ COMPONENTS: Final[tuple[ComponentType, ...]] = (
     _in_package(Kind.PROCESSORS, "memory_limiter", "MemoryLimiter", "refuses data while memory is short"),
     _in_package(Kind.PROCESSORS, "batch", "Batch", "says how much exporters are handed at once"),
     _in_package(Kind.PROCESSORS, "pii_masking", "PiiMasking", "masks personal data and secrets"),
+    _in_package(Kind.PROCESSORS, "redaction", "Redaction", "removes attributes by key, masks values by pattern"),
     _in_package(Kind.PROCESSORS, "attributes", "Attributes", "changes attributes of rows"),
     _in_package(Kind.PROCESSORS, "resource", "Resource", "changes attributes of resources"),
     _in_package(Kind.PROCESSORS, "filter", "Filter", "drops rows by SQL conditions"),

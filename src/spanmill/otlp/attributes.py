@@ -104,7 +104,22 @@ def put(attributes: pa.ListArray, key: str, values: pa.StructArray, rows: np.nda
         attributes = replace(attributes, replaced, values.take(pa.array(row_of_entry[replaced])))
     appended = rows.copy()
     appended[row_of_entry[there]] = False
-    return _append(attributes, key, values, appended) if appended.any() else attributes
+    return append(attributes, [(key, values, appended)])
+
+
+def append(attributes: pa.ListArray, additions: Sequence[tuple[str, pa.StructArray, np.ndarray]]) -> pa.ListArray:
+    """Each addition is a key, an AnyValue for each row, and where it is one more entry at the end of the row."""
+    additions = [addition for addition in additions if addition[2].any()]
+    if not additions:
+        return attributes
+    entries, rows = [attributes.flatten()], [_rows(attributes)]
+    for key, values, chosen in additions:
+        entries.append(_entries(entries[0].type, key, values.filter(pa.array(chosen))))
+        rows.append(np.flatnonzero(chosen))
+    row_of_entry = np.concatenate(rows)
+    order = pa.array(np.argsort(row_of_entry, kind="stable"))
+    ends = np.cumsum(np.bincount(row_of_entry, minlength=len(attributes)))
+    return _lists(attributes, pa.concat_arrays(entries).take(order), np.concatenate(([0], ends)))
 
 
 def replace(attributes: pa.ListArray, chosen: np.ndarray, values: pa.StructArray) -> pa.ListArray:
@@ -136,18 +151,6 @@ def with_attributes(resources: pa.StructArray, attributes: pa.ListArray) -> pa.S
 def entry_rows(attributes: pa.ListArray) -> np.ndarray:
     """For each entry of all rows the index of its row."""
     return _rows(attributes)
-
-
-def _append(attributes: pa.ListArray, key: str, values: pa.StructArray, rows: np.ndarray) -> pa.ListArray:
-    """One more entry at the end of the rows where `rows` is true."""
-    entries, offsets = attributes.flatten(), _offsets(attributes)
-    added_before = np.concatenate(([0], np.cumsum(rows)))
-    count = int(added_before[-1])
-    new = _entries(entries.type, key, values.filter(pa.array(rows)))
-    take = np.empty(len(entries) + count, np.int64)
-    take[np.arange(len(entries)) + added_before[_rows(attributes)]] = np.arange(len(entries))
-    take[(offsets[1:] + added_before[:-1])[rows]] = len(entries) + np.arange(count)
-    return _lists(attributes, pa.concat_arrays([entries, new]).take(pa.array(take)), offsets + added_before)
 
 
 def _entries(kind: pa.StructType, key: str, values: pa.StructArray) -> pa.StructArray:

@@ -1,0 +1,111 @@
+"""What is to become of a text because of what is in it. Every text is looked at once, however many values have it."""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spanmill.pii.engine import compile_pattern
+from spanmill.processors.redaction.config import RedactionProcessorConfig
+
+_MASK: Final = "****"
+_EVERYTHING: Final = ".*"
+"""Within a line: as in the Collector, each line of a hidden value is masked by itself, and the line breaks show."""
+_CONTINUATION: Final = 0b10
+"""The two highest bits of the bytes of a UTF-8 character but the first."""
+
+Digest = Callable[[bytes], str]
+
+
+class ValueRules:
+    """`blocked_values`, `allowed_values` and `hash_function`. Texts are never null."""
+
+    def __init__(self, config: RedactionProcessorConfig) -> None:
+        self._allowed, self._blocked = config.allowed_values, config.blocked_values
+        self._digest = _digest(config)
+        self.search = bool(self._allowed or self._blocked)
+        """Whether anything is looked for in values."""
+
+    def allowed(self, texts: pa.StringArray) -> np.ndarray:
+        """For each text whether nothing in it is to be masked."""
+        if not self._allowed:
+            return np.zeros(len(texts), bool)
+        distinct = texts.dictionary_encode()
+        found = np.zeros(len(distinct.dictionary), bool)
+        for pattern in self._allowed:
+            found |= _found(distinct.dictionary, pattern)
+        return np.asarray(found[distinct.indices.to_numpy()])
+
+    def masked(self, texts: pa.StringArray) -> pa.StringArray:
+        """The texts without what is blocked; the same array if nothing is."""
+        return self._without(texts, self._blocked)
+
+    def hidden(self, texts: pa.StringArray) -> pa.StringArray:
+        """Nothing but masks."""
+        return self._without(texts, (_EVERYTHING,))
+
+    def _without(self, texts: pa.StringArray, patterns: Sequence[str]) -> pa.StringArray:
+        if not patterns:
+            return texts
+        distinct = texts.dictionary_encode()
+        result = distinct.dictionary
+        for pattern in patterns:
+            result = self._replaced(result, pattern)
+        return texts if result is distinct.dictionary else result.take(distinct.indices)
+
+    def _replaced(self, texts: pa.StringArray, pattern: str) -> pa.StringArray:
+        """Every match masked, or hashed."""
+        found = _found(texts, pattern)
+        if not found.any():
+            return texts
+        hits = texts.filter(pa.array(found))
+        if self._digest is None:
+            new = pc.replace_substring_regex(hits, pattern, _MASK)
+        else:
+            new = pa.array([hashed(text.encode(), pattern, self._digest) for text in hits.to_pylist()], pa.string())
+        return new if found.all() else pc.replace_with_mask(texts, pa.array(found), new)
+
+
+def hashed(text: bytes, pattern: str, digest: Digest) -> bytes:
+    """Every match of the pattern in UTF-8 text replaced by its digest.
+
+    A match without characters counts unless it is right behind another, as RE2 and Go have it and Python has not.
+    """
+    search = compile_pattern(pattern, unicode=True).search
+    parts, at, end = [], 0, -1
+    while at <= len(text) and (match := search(text, at)) is not None:
+        start, stop = match.span()
+        if start == stop == end:
+            at = _next_character(text, at)
+            continue
+        parts += [text[max(end, 0) : start], digest(text[start:stop]).encode()]
+        at = end = stop
+    return b"".join([*parts, text[max(end, 0) :]])
+
+
+def _next_character(text: bytes, at: int) -> int:
+    at += 1
+    while at < len(text) and text[at] >> 6 == _CONTINUATION:
+        at += 1
+    return at
+
+
+def _found(texts: pa.StringArray, pattern: str) -> np.ndarray:
+    return np.asarray(pc.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False))
+
+
+def _digest(config: RedactionProcessorConfig) -> Digest | None:
+    """The hash of a match in hexadecimal digits; None: no hash is wanted."""
+    name = config.hash_function
+    if name is None:
+        return None
+    if name.startswith("hmac-"):
+        assert config.hmac_key is not None
+        key, algorithm = config.hmac_key.reveal().encode(), name.removeprefix("hmac-")
+        return lambda match: hmac.digest(key, match, algorithm).hex()
+    algorithm = {"sha3": "sha3_256"}.get(name, name)
+    return lambda match: hashlib.new(algorithm, match, usedforsecurity=False).hexdigest()
