@@ -35,9 +35,9 @@ def test_all_mistakes_are_told_at_once_with_what_was_meant(problems: Problems) -
         "processors.pii_masking.custom[0].pattern",
         "processors.pii_masking.custom[1].pattern",
         "processors.pii_masking.custom[1].checksum",
+        "processors.pii_masking.allow.patterns[0]",
         "processors.pii_masking.secret_keys.remove[0]",
         "processors.pii_masking.secret_keys.add[0]",
-        "processors.pii_masking.allow.patterns[0]",
         "processors.pii_masking.scope.include[0]",
     ]
     for meant in ("email", "card", "luhn", "token", "attributes"):

@@ -69,6 +69,7 @@ def test_the_file_runs_and_delivers_what_it_is_sent(
     path: Path, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tmp_path.joinpath("tokens").write_text("team-a: s3cret\n")
+    tmp_path.joinpath("pii.key").write_text(f"{'0123456789abcdef' * 4}\n")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20s3cret")
     configuration, grpc, health = _on_free_ports(yaml.safe_load(path.read_text(encoding="utf-8")))
     if "otlp_grpc" in configuration["exporters"]:
