@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -94,3 +95,9 @@ def test_places_of_every_signal_can_be_named() -> None:
     names += ["resource.attributes.host.name", "scope.name", "input", "trace_state", "severity_text", "*.message"]
     config = PiiMaskingProcessorConfig.model_validate({"scope": {"include": names}})
     assert list(config.misfits(Signal.TRACES)) == []
+
+
+def test_without_the_package_the_start_fails_and_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "presidio_analyzer", None)
+    with pytest.raises(StartError, match=r"pip install 'spanmill\[presidio\]'"):
+        Running(presidio={"models": {"en": "none"}})

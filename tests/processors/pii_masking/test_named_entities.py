@@ -1,7 +1,5 @@
-"""Names by Presidio, with a model of two rules instead of a trained one. Skipped where Presidio is not installed."""
+"""Names by Presidio, with a model of two rules instead of a trained one. Not run where Presidio is not installed, see conftest.py."""
 
-import importlib.util
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,24 +8,17 @@ import pytest
 from spanmill.errors import StartError
 from tests.processors.pii_masking.masks import Running, said
 
-_IS_THERE = importlib.util.find_spec("presidio_analyzer") is not None
-
 
 @pytest.fixture
 def model(tmp_path: Path) -> str:
     """A spaCy model that knows Jane Doe and Seoul."""
-    spacy = pytest.importorskip("spacy")
+    import spacy
+
     language = spacy.blank("en")
     rules = [{"label": "PERSON", "pattern": "Jane Doe"}, {"label": "GPE", "pattern": "Seoul"}]
     language.add_pipe("entity_ruler").add_patterns(rules)
     language.to_disk(tmp_path / "model")
     return str(tmp_path / "model")
-
-
-def test_without_the_package_the_start_fails_and_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "presidio_analyzer", None)
-    with pytest.raises(StartError, match=r"pip install 'spanmill\[presidio\]'"):
-        Running(presidio={"models": {"en": "none"}})
 
 
 def test_names_are_masked_with_all_the_rest(model: str) -> None:
@@ -47,7 +38,6 @@ def test_a_detector_of_names_can_be_switched_off(model: str) -> None:
     assert said("Jane Doe in Seoul", **config) == "Jane Doe in <LOCATION>"
 
 
-@pytest.mark.skipif(not _IS_THERE, reason="Presidio is not installed")
 def test_a_model_that_is_not_installed_is_not_downloaded() -> None:
     with pytest.raises(StartError, match="the spaCy model xx_none is not installed"):
         Running(presidio={"models": {"en": "xx_none"}})
