@@ -1,5 +1,6 @@
 """The redaction processor beyond what the Collector answers: what it leaves alone, its laws, Spanmill's own columns."""
 
+import time
 from typing import Any
 
 import pyarrow as pa
@@ -10,8 +11,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from spanmill.batch import Batch
+from spanmill.pii.engine import compile_pattern
 from spanmill.processors.redaction.config import RedactionProcessorConfig
-from spanmill.processors.redaction.values import hashed
+from spanmill.processors.redaction.values import replaced
 from spanmill.signal import Signal
 from tests.data import batch_of as decoded
 from tests.data import spans
@@ -70,7 +72,25 @@ def test_a_slice_of_a_batch_is_redacted_like_the_whole(bounds: tuple[int, int]) 
 def test_hashes_stand_exactly_where_asterisks_would(text: str, pattern: str) -> None:
     """Arrow replaces by a fixed text itself; hashes are put in match by match."""
     expected = pc.replace_substring_regex(pa.array([text]), pattern, "****")[0].as_py()
-    assert hashed(text.encode(), pattern, lambda _match: "****").decode() == expected
+    search = compile_pattern(pattern, unicode=True).search
+    assert replaced(text.encode(), search, lambda _match: "****").decode() == expected
+
+
+def test_long_texts_are_masked_like_short_ones() -> None:
+    text = f"{'fine ' * 500}{CARD} and {CARD}"
+    ((entry,),) = attributes_of(
+        redaction(allow_all_keys=True, blocked_values=[VISA])(batch_of(Signal.TRACES, [pairs(a=text)]))
+    )
+    assert entry[1].string_value == text.replace(CARD, "****")
+
+
+def test_a_pattern_that_reads_to_the_end_at_every_byte_is_stopped_and_the_rest_masked() -> None:
+    """Linear for each match, and a match at every byte: without a limit this takes a minute."""
+    redact = redaction(allow_all_keys=True, blocked_values=["(?s)x.*y|x"])
+    started = time.thread_time()
+    ((entry,),) = attributes_of(redact(batch_of(Signal.TRACES, [pairs(a="x" * 200_000)])))
+    assert "x" not in entry[1].string_value
+    assert time.thread_time() - started < 10
 
 
 def test_the_same_value_hashes_the_same_in_every_row_and_place() -> None:

@@ -2,23 +2,30 @@
 
 import hashlib
 import hmac
+import time
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from spanmill.pii.engine import compile_pattern
+from spanmill.pii.search import SECONDS_PER_BYTE, SECONDS_PER_TEXT
 from spanmill.processors.redaction.config import RedactionProcessorConfig
 
 _MASK: Final = "****"
 _EVERYTHING: Final = ".*"
 """Within a line: as in the Collector, each line of a hidden value is masked by itself, and the line breaks show."""
+_SHORT_BYTES: Final = 1024
+"""Arrow masks all matches in one call that nothing can stop. The time for it may grow with the square of the length."""
+_STEPS_BETWEEN_CLOCKS: Final = 64
 _CONTINUATION: Final = 0b10
 """The two highest bits of the bytes of a UTF-8 character but the first."""
 
 Digest = Callable[[bytes], str]
+Search = Callable[[bytes, int], Any]
+"""Answers the first match from an offset on, or None."""
 
 
 class ValueRules:
@@ -26,6 +33,7 @@ class ValueRules:
 
     def __init__(self, config: RedactionProcessorConfig) -> None:
         self._allowed, self._blocked = config.allowed_values, config.blocked_values
+        self._hashes = config.hash_function is not None
         self._digest = _digest(config)
         self.search = bool(self._allowed or self._blocked)
         """Whether anything is looked for in values."""
@@ -60,25 +68,31 @@ class ValueRules:
     def _replaced(self, texts: pa.StringArray, pattern: str) -> pa.StringArray:
         """Every match masked, or hashed."""
         found = _found(texts, pattern)
-        if not found.any():
-            return texts
-        hits = texts.filter(pa.array(found))
-        if self._digest is None:
-            new = pc.replace_substring_regex(hits, pattern, _MASK)
-        else:
-            new = pa.array([hashed(text.encode(), pattern, self._digest) for text in hits.to_pylist()], pa.string())
-        return new if found.all() else pc.replace_with_mask(texts, pa.array(found), new)
+        singly = found & (self._hashes | (pc.binary_length(texts).to_numpy() > _SHORT_BYTES))
+        together = pa.array(found & ~singly)
+        if together.true_count:
+            new = pc.replace_substring_regex(texts.filter(together), pattern, _MASK)
+            texts = pc.replace_with_mask(texts, together, new)
+        if singly.any():
+            search, hits = compile_pattern(pattern, unicode=True).search, texts.filter(pa.array(singly))
+            new = [replaced(text, search, self._digest) for text in hits.cast(pa.binary()).to_pylist()]
+            texts = pc.replace_with_mask(texts, pa.array(singly), pa.array(new, pa.string()))
+        return texts
 
 
-def hashed(text: bytes, pattern: str, digest: Digest) -> bytes:
-    """Every match of the pattern in UTF-8 text replaced by its digest.
+def replaced(text: bytes, search: Search, digest: Digest) -> bytes:
+    """Every match in UTF-8 text replaced by its digest.
 
-    A match without characters counts unless it is right behind another, as RE2 and Go have it and Python has not.
+    A match without characters counts unless it is right behind another, as RE2 and Go have it and Python has not. Where
+    that takes too long, the rest of the text is one match: what is not searched might hold what is blocked.
     """
-    search = compile_pattern(pattern, unicode=True).search
-    parts, at, end = [], 0, -1
+    limit, started = SECONDS_PER_TEXT + SECONDS_PER_BYTE * len(text), time.thread_time()
+    parts, at, end, steps = [], 0, -1, 0
     while at <= len(text) and (match := search(text, at)) is not None:
         start, stop = match.span()
+        steps += 1
+        if steps % _STEPS_BETWEEN_CLOCKS == 0 and time.thread_time() - started > limit:
+            start, stop = max(end, 0), len(text)
         if start == stop == end:
             at = _next_character(text, at)
             continue
@@ -98,11 +112,11 @@ def _found(texts: pa.StringArray, pattern: str) -> np.ndarray:
     return np.asarray(pc.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False))
 
 
-def _digest(config: RedactionProcessorConfig) -> Digest | None:
-    """The hash of a match in hexadecimal digits; None: no hash is wanted."""
+def _digest(config: RedactionProcessorConfig) -> Digest:
+    """What stands in the place of a match: asterisks, or its hash in hexadecimal digits."""
     name = config.hash_function
     if name is None:
-        return None
+        return lambda _match: _MASK
     if name.startswith("hmac-"):
         assert config.hmac_key is not None
         key, algorithm = config.hmac_key.reveal().encode(), name.removeprefix("hmac-")
