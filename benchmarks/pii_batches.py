@@ -33,12 +33,12 @@ def payload(share_with_hits: float) -> bytes:
 
 
 def microseconds_per_span(work: Callable[[], object]) -> float:
-    """The fastest of some rounds: the machine may be busy."""
+    """CPU time of the fastest of some rounds: the machine may be busy."""
     times = []
     for _ in range(ROUNDS):
-        started = time.perf_counter()
+        started = time.process_time()
         work()
-        times.append(time.perf_counter() - started)
+        times.append(time.process_time() - started)
     return min(times) / SPANS * 1e6
 
 

@@ -74,11 +74,15 @@ def _mask(columns: Sequence[Column], masker: Masker, counts: Counter[tuple[str, 
     By halves where that does not tell the columns apart: where masking fails, or only counts.
     """
     texts = _joined([column.texts for column in columns])
+    keys = None if columns[0].keys is None else _joined([column.keys for column in columns])
     try:
-        masked = _ask(masker, texts, [column.keys for column in columns])
+        distinct = _distinct(texts, keys)
+        if distinct is not None and _is_clean(_ask(masker, *distinct), distinct[0]):
+            return
+        masked = _ask(masker, texts, keys)
     except Exception:  # noqa: BLE001 - whatever it was, and it may hold a text: it goes no further
         masked = None
-    if masked is not None and masked.texts is texts and not masked.counts:
+    if masked is not None and _is_clean(masked, texts):
         return
     if len(columns) == 1:
         _settle(columns[0], masked, counts)
@@ -114,9 +118,30 @@ def _count(column: Column, masker: Masker, counts: Counter[tuple[str, str]]) -> 
         _mask([Column(column.place, column.texts.take(chosen), keys)], masker, counts)
 
 
-def _ask(masker: Masker, texts: pa.StringArray, keys: Sequence[pa.StringArray | None]) -> Masked:
+def _is_clean(masked: Masked, texts: pa.StringArray) -> bool:
+    return masked.texts is texts and not masked.counts
+
+
+def _distinct(
+    texts: pa.StringArray, keys: pa.StringArray | None
+) -> tuple[pa.StringArray, pa.StringArray | None] | None:
+    """Each text once, or each pair of key and text; None where few repeat. Names, models and states mostly do."""
+    encoded = texts.dictionary_encode()
+    if keys is None:
+        return (encoded.dictionary, None) if 2 * len(encoded.dictionary) < len(texts) else None
+    if 2 * len(encoded.dictionary) >= len(texts):
+        return None
+    named = keys.dictionary_encode()
+    codes = encoded.indices.fill_null(len(encoded.dictionary)).to_numpy().astype(np.int64)
+    _, first = np.unique(codes * len(named.dictionary) + named.indices.to_numpy(), return_index=True)
+    if 2 * len(first) >= len(texts):
+        return None
+    return texts.take(pa.array(first)), keys.take(pa.array(first))
+
+
+def _ask(masker: Masker, texts: pa.StringArray, keys: pa.StringArray | None) -> Masked:
     """Raises also when the answer does not fit the question."""
-    masked = masker.mask(texts) if keys[0] is None else masker.mask_values(_joined(keys), texts)
+    masked = masker.mask(texts) if keys is None else masker.mask_values(keys, texts)
     if masked.texts is not texts and not masked.texts.is_null().equals(texts.is_null()):
         raise ValueError("a masker gave other rows than it was given")
     return masked
