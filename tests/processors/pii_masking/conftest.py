@@ -1,4 +1,4 @@
-"""What needs the extra `presidio`, which development does without: `pip install -c constraints.txt -e '.[presidio]'`."""
+"""The extra `presidio` is not part of what development installs: `pip install -c constraints.txt -e .[presidio]`."""
 
 import importlib.util
 

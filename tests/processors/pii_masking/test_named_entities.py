@@ -1,4 +1,4 @@
-"""Names by Presidio, with a model of two rules instead of a trained one. Not run where Presidio is not installed, see conftest.py."""
+"""Names by Presidio, with a model of two rules instead of a trained one. See conftest.py for where they are run."""
 
 from pathlib import Path
 from typing import Any
