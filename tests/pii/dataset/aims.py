@@ -25,7 +25,7 @@ _RECALL_OTHERS = 0.97
 PRECISION = 0.98
 """Of all findings together."""
 
-REACHED: dict[str, float] = {"us_ssn": 0.95, "us_itin": 0.948, "kr_rrn": 0.982, "jp_my_number": 0.96}
+REACHED: dict[str, float] = {}
 """Recall of detectors that do not reach their aim: what they reach is held all the same."""
 
 

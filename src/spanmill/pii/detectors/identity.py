@@ -57,6 +57,9 @@ _US_TAX = (
     "tax id",
     "사회보장번호",
     "社会保障番号",
+    "납세자",
+    "納税者",
+    *(f"{whose} ssn" for whose in ("applicant", "customer", "employee", "member", "patient", "spouse", "user")),
 )
 _BARE_US = r"[0-9]{9}|[0-9]{3} [0-9]{2} [0-9]{4}"
 _BIRTH = r"[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
@@ -76,7 +79,7 @@ KR_RRN = Detector(
         _number(_BIRTH + r" ?[1-8][0-9]{6}", _resident, needs_context=True),
     ),
     ("주민", "외국인등록", "외국인 등록", "등록번호", "rrn", "resident registration", "resident number",
-     "alien registration", "foreigner registration", "住民登録"),
+     "alien registration", "foreigner registration", "住民登録", "外国人登録"),
 )  # fmt: skip
 KR_BRN = Detector(
     "kr_brn",
@@ -97,7 +100,7 @@ KR_DRIVER_LICENCE = Detector(
         ),
         _number(r"(?:1[1-9]|2[0-8]) ?[0-9]{2} ?[0-9]{6} ?[0-9]{2}", needs_context=True),
     ),
-    ("면허", "driver", "drivers", "driving", "licence", "license", "運転", "免許"),
+    ("면허", "driver", "drivers", "driving", "licence", "license", "licence number", "license number", "運転", "免許"),
 )
 KR_PASSPORT = Detector(
     "kr_passport",
@@ -116,5 +119,15 @@ JP_MY_NUMBER = Detector(
         ),
         _number(r"[0-9]{12}", _my_number, needs_context=True),
     ),
-    ("マイナンバ", "マイナ", "個人番号", "my number", "mynumber", "my_number", "individual number", "마이넘버"),
+    (
+        "マイナンバ",
+        "マイナ",
+        "個人番号",
+        "my number",
+        "mynumber",
+        "my_number",
+        "individual number",
+        "마이넘버",
+        "개인번호",
+    ),
 )
