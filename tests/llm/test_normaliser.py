@@ -185,7 +185,7 @@ CANONICAL = [
                 **CHAT,
                 "gen_ai.input.messages": [
                     {"role": m["role"], "parts": [{"type": "text", "content": m["content"]}]} for m in MESSAGES
-                ]
+                ],
             },
             GEN_AI,
         ),
