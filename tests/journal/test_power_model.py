@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from spanmill.errors import Busy
+from spanmill.journal import Unreadable
 from spanmill.journal.committer import Fsync, Policy
 from tests.journal.harness import Opened, hurried, packed, request
 from tests.journal.modelled import ModelledDisk
@@ -193,7 +194,8 @@ def test_a_power_cut_at_any_moment_loses_nothing_that_was_acknowledged() -> None
 
 
 def test_the_model_shows_a_loss_when_nothing_is_synced() -> None:
-    with pytest.raises(AssertionError, match="acknowledged and lost"):
+    # What is lost may be a whole record, or a part of one whose head was written: that is found when it is read.
+    with pytest.raises((AssertionError, Unreadable), match="acknowledged and lost|is damaged"):
         run_state_machine_as_test(PowerCutsWithoutSync, settings=_examples(45))
 
 
