@@ -195,7 +195,7 @@ def test_a_power_cut_at_any_moment_loses_nothing_that_was_acknowledged() -> None
 
 def test_the_model_shows_a_loss_when_nothing_is_synced() -> None:
     # What is lost may be a whole record, or a part of one whose head was written: that is found when it is read.
-    with pytest.raises((AssertionError, Unreadable), match="acknowledged and lost|is damaged"):
+    with pytest.raises((AssertionError, Unreadable), match=r"acknowledged and lost|is damaged"):
         run_state_machine_as_test(PowerCutsWithoutSync, settings=_examples(45))
 
 
