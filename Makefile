@@ -23,7 +23,7 @@ demo: install  ## Start a collector, send it LLM traces with OpenTelemetry's SDK
 	@exec $(BIN)/python -m spanmill.generate.demo
 
 test: install-dev  ## Run the tests, in two processes
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 check: install-dev  ## Check style, types and that generated documents are current
 	$(BIN)/ruff check
