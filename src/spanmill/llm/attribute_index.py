@@ -6,6 +6,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
+from spanmill.arrays import spread
 from spanmill.otlp.anyvalue import values_to_text
 from spanmill.otlp.attributes import entry_rows
 from spanmill.otlp.messages import AnyValue
@@ -130,10 +131,7 @@ class AttributeIndex:
         """From the key's values a value for each row, null where there is none."""
         if len(values) == self.rows and self._is_distinct:
             return values
-        rows = self._rows(key)
-        take = np.full(self.rows, -1, np.int64)
-        take[rows] = np.arange(len(rows))
-        return values.take(pa.array(take, mask=take < 0))
+        return spread(values, self._rows(key), self.rows)
 
 
 @lru_cache(4096)

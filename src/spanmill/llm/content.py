@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from spanmill.arrays import places
 from spanmill.llm.attribute_index import AttributeIndex
 from spanmill.llm.dialect import CONTENT_COLUMNS, ContentSource, load_canonical
 from spanmill.llm.messages import documents, dumps, messages, tool_call_messages, tool_response_messages
@@ -19,8 +20,6 @@ from spanmill.signal import Signal
 _ROLES = {"input": "user", "output": "assistant", "system_instructions": "system"}
 _TOOL = "execute_tool"
 _FINISH = "finish_reason"
-
-
 _MOST_BRACKETS = 50_000
 """Text with more of them is no conversation: it is kept as text, because reading it as one takes seconds."""
 
@@ -68,9 +67,7 @@ class Content:
             written = _written(found, {name: values[position] for name, values in known.items()})
             for name, column in texts.items():
                 column.append(written.get(name))
-        take = np.full(len(self._reading.batch), -1, np.int64)
-        take[chosen.to_numpy()] = np.arange(len(chosen))
-        at = pa.array(take, mask=take < 0)
+        at = places(chosen.to_numpy(), len(self._reading.batch))
         arrays = {name: pa.array(column, pa.string()) for name, column in texts.items()}
         columns = {name: array.take(at) for name, array in arrays.items() if array.null_count < len(array)}
         if self._reading.batch.signal is Signal.LOGS:

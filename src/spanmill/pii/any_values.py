@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from spanmill.arrays import relisted, replaced
 from spanmill.otlp.messages import AnyValue, KeyValue
 from spanmill.pii.places import Masker, Options, Rows
 from spanmill.pii.texts import Column, Texts
@@ -222,22 +223,3 @@ def _take(array: pa.Array, rows: Rows) -> pa.Array:
 def _serialized(message: Any, elements: pa.StructArray) -> pa.BinaryArray:
     fields = {kind.name: elements.field(kind.name) for kind in elements.type}
     return serialize(message, len(elements), **fields)
-
-
-def replaced(array: pa.Array, rows: Rows, values: pa.Array) -> pa.Array:
-    """The array with `values` in `rows`, which are distinct."""
-    if len(rows) == len(array):
-        order = np.empty(len(rows), np.int64)
-        order[rows] = np.arange(len(rows))
-        return values.take(pa.array(order))
-    place = np.arange(len(array))
-    place[rows] = len(array) + np.arange(len(rows))
-    return pa.concat_arrays([array, values]).take(pa.array(place))
-
-
-def relisted(lists: pa.ListArray, elements: pa.Array) -> pa.ListArray:
-    """Lists of the same lengths over other elements; null lists stay null."""
-    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
-    offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int32)
-    mask = lists.is_null() if lists.null_count else None
-    return pa.ListArray.from_arrays(pa.array(offsets), elements, type=lists.type, mask=mask)

@@ -14,8 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from spanmill.arrays import relisted, replaced
 from spanmill.batch import Batch
-from spanmill.pii.any_values import Flags, Gathering, Values, relisted, replaced
+from spanmill.pii.any_values import Flags, Gathering, Values
 from spanmill.pii.places import MaskedBatch, Masker, Options
 from spanmill.pii.texts import Column
 from spanmill.schema.inverse.messages import with_fields

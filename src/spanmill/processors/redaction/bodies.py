@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from spanmill.arrays import replaced
 from spanmill.otlp import attributes as columns
 from spanmill.otlp.messages import AnyValue, KeyValue
-from spanmill.pii.any_values import replaced
 from spanmill.processors.redaction.config import RedactionProcessorConfig
 from spanmill.processors.redaction.keys import KeyRules, Treatment
 from spanmill.processors.redaction.summary import Outcome, Outcomes

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from spanmill.arrays import relisted, spread
 from spanmill.batch import Batch
-from spanmill.pii.any_values import relisted
 from spanmill.processors.redaction.config import RedactionProcessorConfig
 from spanmill.processors.redaction.keys import KeyRules, Treatment
 from spanmill.processors.redaction.values import ValueRules
@@ -45,7 +45,5 @@ class FilledColumns:
             return column
         new = pc.if_else(pa.array(self._values.allowed(given)), given, new)
         rows = np.flatnonzero(texts.is_valid().to_numpy(zero_copy_only=False))
-        place = np.full(len(texts), -1, np.int64)
-        place[rows] = np.arange(len(rows))
-        texts = new.take(pa.array(place, mask=place < 0))
+        texts = spread(new, rows, len(texts))
         return relisted(column, texts) if pa.types.is_list(column.type) else texts

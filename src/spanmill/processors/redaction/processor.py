@@ -2,10 +2,10 @@
 
 import pyarrow as pa
 
+from spanmill.arrays import relisted
 from spanmill.batch import Batch
 from spanmill.component import Settings
 from spanmill.otlp.attributes import with_attributes
-from spanmill.pii.any_values import relisted
 from spanmill.processors.redaction.attributes import AttributeRedaction
 from spanmill.processors.redaction.bodies import BodyRedaction
 from spanmill.processors.redaction.config import RedactionProcessorConfig

@@ -13,8 +13,8 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
+from spanmill.arrays import replaced
 from spanmill.otlp.messages import AnyValue
-from spanmill.pii.any_values import replaced
 from spanmill.schema.inverse.messages import serialize
 
 _PLAIN_FROM: Final = 1e-6
