@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from spanmill.admission import Admission
 from spanmill.batch import Batch
+from spanmill.journal import Journal, Reader
 from spanmill.names import ComponentId, Kind
 from spanmill.signal import Signal
 from spanmill.telemetry.logs import Log
@@ -167,6 +168,48 @@ class Exporter(Protocol):
         """Flush and close. Nothing is exported afterwards."""
 
 
+class Outlet(Protocol):
+    """Where a processor puts rows that it held, or made."""
+
+    def holds(self, digest: bytes) -> bool:
+        """Whether every journal behind has the rows that were put under this digest, as far as it remembers
+        (`dedup_window`, in which time without the daemon does not count)."""
+
+    async def put(self, batch: Batch, digest: bytes) -> None:
+        """Take the rows; returning means that every journal behind has them.
+
+        `digest` (16 bytes) names them: what a journal has under it already is not taken twice. Raises `Busy` when some
+        journal does not take them now: put the same rows under the same digest again, later.
+        """
+
+
+class Inlet(NamedTuple):
+    """A journal that one processor alone reads."""
+
+    journal: Journal
+    reader: Reader
+
+
+@runtime_checkable
+class Holding(Protocol):
+    """A processor that holds rows back until it knows what becomes of them: it cuts its pipeline in two.
+
+    What comes out of the processors before it goes into its inlet's journal, and is acknowledged. What it puts into its
+    outlet goes through the processors behind it into the pipeline's own journal, which exporters read. It commits what
+    it needs no more, and after a restart finds the rest in the inlet.
+    """
+
+    def connect(self, inlet: Inlet, outlet: Outlet) -> None:
+        """Called once, before `start`."""
+
+    async def start(self, host: Host) -> None: ...
+
+    async def drain(self) -> None:
+        """No more comes in. Let go of what need not wait; of everything when the inlet does not outlive the process."""
+
+    async def stop(self) -> None: ...
+
+
 @runtime_checkable
 class Following(Protocol):
     """A transform that has to see what was kept, each row once, however often a batch is sent again before that.
@@ -179,6 +222,19 @@ class Following(Protocol):
 
     consumer: Exporter | None
     """None: it follows nothing."""
+
+
+@runtime_checkable
+class Emitting(Protocol):
+    """A consumer (see `Following`) of one pipeline that makes rows of its own."""
+
+    def connect(self, queue: Inlet, outlets: Mapping[Signal, Outlet]) -> None:
+        """Called once, before `start`. `queue` is a journal for its own use, empty at first. An outlet leads to those
+        exporters of the pipeline that take its signal; without one there is no outlet. That of the pipeline's own
+        signal leads into the journal that the consumer follows: it is shown these rows too."""
+
+    async def drain(self) -> None:
+        """No more comes in: finish what takes no time, and put nothing into outlets afterwards."""
 
 
 class Extension(Protocol):
