@@ -71,7 +71,7 @@ def test_what_was_noted_of_a_segment_is_read_again(
 ) -> None:
     directory = tmp_path_factory.mktemp("memo")
     write_memo(Disk(), directory / "1.segment", groups)
-    assert [digests for _, digests in read_memos(Disk(), directory, 1e12)] == [digests for _, digests in groups]
+    assert [digests for _, digests in read_memos(Disk(), directory)] == [digests for _, digests in groups]
 
 
 def test_every_cut_and_every_flipped_bit_makes_a_memo_worthless_and_not_wrong(tmp_path: Path) -> None:
@@ -81,35 +81,21 @@ def test_every_cut_and_every_flipped_bit_makes_a_memo_worthless_and_not_wrong(tm
     data = path.read_bytes()
     for length in range(len(data)):
         path.write_bytes(data[:length])
-        assert read_memos(Disk(), tmp_path, 600.0) == []
+        assert read_memos(Disk(), tmp_path) == []
     for bit in range(8 * len(data)):
         flipped = bytearray(data)
         flipped[bit // 8] ^= 1 << bit % 8
         path.write_bytes(flipped)
-        assert read_memos(Disk(), tmp_path, 600.0) == []
+        assert read_memos(Disk(), tmp_path) == []
 
 
-def test_memos_go_when_all_they_know_is_too_old(tmp_path: Path) -> None:
-    now = time.time_ns()
-    write_memo(Disk(), tmp_path / "1.segment", [(now - 700 * 10**9, DIGESTS[:1])])
-    write_memo(Disk(), tmp_path / "2.segment", [(now - 700 * 10**9, DIGESTS[1:2]), (now, DIGESTS[2:3])])
-    assert [digests for _, digests in read_memos(Disk(), tmp_path, 600.0)] == [(DIGESTS[2],)]
-    assert [path.name for path in tmp_path.iterdir()] == ["2.requests"]
-    os.utime(tmp_path / "2.requests", (0, 0))
+def test_memos_go_when_they_are_too_old(tmp_path: Path) -> None:
+    write_memo(Disk(), tmp_path / "1.segment", [(time.time_ns(), DIGESTS[:1])])
+    forget_memos(Disk(), tmp_path, 600.0)
+    assert [path.name for path in tmp_path.iterdir()] == ["1.requests"]
+    os.utime(tmp_path / "1.requests", (0, 0))
     forget_memos(Disk(), tmp_path, 600.0)
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("hours", [-1, 1])
-def test_a_clock_that_jumped_keeps_ages_between_nothing_and_the_window(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hours: int
-) -> None:
-    """Back: known for a whole window again. Forward: forgotten, as after so long a stop."""
-    write_memo(Disk(), tmp_path / "1.segment", [(time.time_ns(), DIGESTS[:1])])
-    now = time.time_ns() + hours * 3_600 * 10**9
-    monkeypatch.setattr(time, "time_ns", lambda: now)
-    known = read_memos(Disk(), tmp_path, 600.0)
-    assert [age for age, _ in known] == ([0.0] if hours < 0 else [])
 
 
 @given(st.lists(st.tuples(st.sampled_from(["take", "free"]), st.integers(1, 60)), max_size=40))

@@ -29,20 +29,10 @@ def write_memo(disk: Disk, path: Path, groups: Sequence[Group]) -> None:
         write_whole(disk, path.with_suffix(SUFFIX), lambda file: file.write(contents), PRIVATE_FILE)
 
 
-def read_memos(disk: Disk, directory: Path, window_seconds: float) -> list[tuple[float, tuple[bytes, ...]]]:
-    """What is still worth knowing, the oldest first, with its age in seconds; files that are too old are deleted."""
-    now, known = time.time_ns(), []
-    for name in sorted(disk.list(directory)):
-        if name.endswith(SUFFIX):
-            groups = _read(directory / name)
-            young = [(max(0, now - at) / 1e9, tuple(digests)) for at, digests in groups]
-            young = [group for group in young if group[0] < window_seconds]
-            if young:
-                known += young
-            else:
-                with suppress(OSError):
-                    disk.unlink(directory / name)
-    return known
+def read_memos(disk: Disk, directory: Path) -> list[Group]:
+    """What is remembered, the oldest first."""
+    names = sorted(name for name in disk.list(directory) if name.endswith(SUFFIX))
+    return [group for name in names for group in _read(directory / name)]
 
 
 def _read(path: Path) -> list[Group]:
@@ -59,7 +49,7 @@ def _read(path: Path) -> list[Group]:
         at, count = _GROUP.unpack_from(data, offset)
         offset += _GROUP.size
         end = offset + DIGEST_BYTES * count
-        groups.append((at, [data[i : i + DIGEST_BYTES] for i in range(offset, end, DIGEST_BYTES)]))
+        groups.append((at, tuple(data[i : i + DIGEST_BYTES] for i in range(offset, end, DIGEST_BYTES))))
         offset = end
     return groups
 

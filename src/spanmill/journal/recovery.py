@@ -12,7 +12,7 @@ from spanmill.disk import Disk, is_temporary
 from spanmill.journal.cursors import NAME as CURSORS
 from spanmill.journal.cursors import CursorFile, Cursors
 from spanmill.journal.format import NewerFormat, SegmentHeader
-from spanmill.journal.memo import read_memos
+from spanmill.journal.memo import Group, read_memos
 from spanmill.journal.quarantine import QUARANTINE, copy_range, move_aside, quarantined
 from spanmill.journal.segment import Scan, Segment, read_header, scan, segment_files
 
@@ -38,7 +38,8 @@ class Recovered:
     """None when there were none, or none that are sound: then every consumer begins with the oldest record."""
     segments: list[Segment]
     requests: list[tuple[float, tuple[bytes, ...]]]
-    """Digests of requests that were appended together and how many seconds ago, the oldest first."""
+    """Digests of requests that were appended together and how many seconds before the journal's last
+    append, the oldest first."""
     last: int
     """The last sequence that was given out, as far as is known."""
     damage: Damage
@@ -47,6 +48,8 @@ class Recovered:
 def recover(disk: Disk, directory: Path, dedup_window: float, opened: float) -> Recovered:
     """Read a journal's directory; an empty one is a new journal. `opened`: the event loop's time now.
 
+    The clock of `dedup_window` stands still while the collector does not run: a sender that waited for it to come back
+    sends again what it was sending when it went away.
     Raises `OSError` when the directory cannot be used, `NewerFormat` before anything is changed.
     """
     damage = Damage()
@@ -57,24 +60,26 @@ def recover(disk: Disk, directory: Path, dedup_window: float, opened: float) -> 
                 disk.unlink(directory / name)
     cursors = _read_cursors(disk, directory, damage)
     identity = _identity(cursors, headers, damage)
-    segments, requests = [], []
+    segments: list[Segment] = []
+    requests: list[list[Group]] = []
     now = time.time_ns()
     for path, found in _Scans(disk, directory, bytes.fromhex(identity), damage).newest_first(headers):
-        segment, known = Segment(path, int(path.stem), bytes.fromhex(identity)), []
+        segment = Segment(path, int(path.stem), bytes.fromhex(identity))
         for offset, head in found.found:
-            age = max(0, now - head.time) / 1e9
-            segment.add(head, offset, opened - age)
-            if age < dedup_window:
-                known.append((age, head.requests))
+            segment.add(head, offset, opened - max(0, now - head.time) / 1e9)
         segments.append(segment)
-        requests.append(known)
+        requests.append([(head.time, head.requests) for _, head in found.found])
     segments.reverse()
-    requests.append(read_memos(disk, directory, dedup_window))
+    requests.append(read_memos(disk, directory))
     last = segments[-1].last if segments else 0
     if cursors is not None:
         last = max([last, *cursors.done.values()])
     _count_lost(cursors, segments, damage)
-    return Recovered(identity, cursors, segments, list(chain.from_iterable(reversed(requests))), last, damage)
+    groups = list(chain.from_iterable(reversed(requests)))
+    latest = max((at for at, _ in groups), default=0)
+    ages = [((latest - at) / 1e9, tuple(digests)) for at, digests in groups]
+    young = [group for group in ages if group[0] < dedup_window]
+    return Recovered(identity, cursors, segments, young, last, damage)
 
 
 def _header(path: Path) -> SegmentHeader | None:
