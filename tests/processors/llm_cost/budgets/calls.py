@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 from spanmill.batch import Batch
+from spanmill.periods import Calendar, Period
 from spanmill.processors.llm_cost.budgets.config import Budgets
 from spanmill.processors.llm_cost.budgets.counting import Scope
-from spanmill.processors.llm_cost.budgets.periods import Calendar, Period
 from spanmill.processors.llm_cost.budgets.tally import Tally
 from spanmill.schema.llm import LLM_COLUMNS
 from tests.data import batch_of, traces

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from spanmill.component import Position
 from spanmill.errors import Busy, StartError
-from spanmill.processors.llm_cost.budgets.periods import Calendar
+from spanmill.periods import Calendar
 from spanmill.signal import Signal
 from tests.data import spans
 from tests.journal.harness import FaultyDisk

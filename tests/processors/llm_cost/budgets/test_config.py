@@ -4,7 +4,7 @@ import pytest
 
 from spanmill.config import read_configuration
 from spanmill.errors import ConfigError
-from spanmill.processors.llm_cost.budgets.periods import Period
+from spanmill.periods import Period
 from tests.processors.llm_cost.budgets.calls import budgets
 from tests.test_following import ONE, configured
 

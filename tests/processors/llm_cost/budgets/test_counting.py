@@ -5,8 +5,8 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spanmill.periods import SLOT_SECONDS, Calendar, Period
 from spanmill.processors.llm_cost.budgets.counting import Amount, Scope, Spending, calls_of, spendings
-from spanmill.processors.llm_cost.budgets.periods import SLOT_SECONDS, Calendar, Period
 from tests.data import spans
 from tests.processors.llm_cost.budgets.calls import CALLS, DAY, NOW, Call, batch, by_hand
 

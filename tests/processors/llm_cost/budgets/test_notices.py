@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from spanmill.periods import Period
 from spanmill.processors.llm_cost.budgets.config import Budgets
 from spanmill.processors.llm_cost.budgets.counting import Scope
-from spanmill.processors.llm_cost.budgets.periods import Period
 from spanmill.processors.llm_cost.budgets.tally import Notice, NoticeKey, NoticeState
 from tests.processors.llm_cost.budgets.calls import DAY, HOUR, NOW, Call, budgets
 from tests.processors.llm_cost.budgets.running import Clock, Receiver, Run, receiving, running

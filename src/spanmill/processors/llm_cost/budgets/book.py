@@ -8,8 +8,9 @@ from typing import TypeVar
 from spanmill.disk import Disk
 from spanmill.errors import StartError
 from spanmill.lock import DirectoryInUse
-from spanmill.processors.llm_cost.budgets.state import Corrupt, NewerState, StateFile
+from spanmill.processors.llm_cost.budgets.state import dump, load
 from spanmill.processors.llm_cost.budgets.tally import Tally
+from spanmill.state_file import Corrupt, NewerState, StateFile
 from spanmill.storage.exporter import run_whole
 from spanmill.telemetry.logs import Log
 
@@ -45,7 +46,7 @@ class Book:
     def _change(self, change: Callable[[Tally], tuple[Tally, _T]]) -> _T:
         tally, result = change(self.tally)
         if tally is not self.tally:
-            self._file.write(tally)
+            self._file.write(dump(tally))
             self.tally = tally
         return result
 
@@ -53,7 +54,8 @@ class Book:
         try:
             self._file.open()
             try:
-                self.tally = self._file.read()
+                body = self._file.read()
+                self.tally = Tally() if body is None else load(body)
             except Corrupt as error:
                 self._log.error(
                     "what was spent is not known any more: the state file is damaged; budgets begin at zero",

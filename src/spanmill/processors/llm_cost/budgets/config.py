@@ -3,16 +3,14 @@
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Annotated, Final, Self
-from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
-from spanmill.config.authentication import is_header_name
 from spanmill.config.base import Misfit, Model
-from spanmill.config.blocks import RetryOnFailure
-from spanmill.config.problems import describe, did_you_mean
-from spanmill.config.values import Duration, Positive, Secret, invalid
-from spanmill.processors.llm_cost.budgets.periods import Period, time_zone
+from spanmill.config.problems import did_you_mean
+from spanmill.config.values import Positive, invalid
+from spanmill.config.webhook import Webhook
+from spanmill.periods import Period, time_zone
 from spanmill.signal import Signal
 
 ALIASES: Final = {"user": "user_id", "session": "session_id"}
@@ -21,7 +19,6 @@ MODEL: Final = "model"
 
 Usd = Annotated[float, Field(gt=0, le=1e9)]
 Percentages = Annotated[tuple[Annotated[int, Field(strict=True, gt=0, le=1000)], ...], Field(min_length=1)]
-GIVE_UP_SECONDS: Final = 3600.0
 
 
 class Limits(Model):
@@ -82,42 +79,6 @@ class Budget(Limits):
         if self.exceptions and self.per is None:
             raise invalid("`exceptions` need a column", "`per`", key="exceptions")
         return self
-
-
-class Webhook(Model):
-    """Where it is told that a share of a limit is spent: a POST of `{"text": "..."}`, as Slack takes it."""
-
-    url: Secret
-    """The URL, such as `${env:SLACK_WEBHOOK_URL}`. It is not shown in logs."""
-    headers: dict[str, Secret] = Field(default_factory=dict)
-    """Header fields of every request. Their values are not shown in logs."""
-    timeout: Duration = 10.0
-    """How long one request may take."""
-    retry_on_failure: RetryOnFailure = RetryOnFailure()
-    """How a notification that failed for now is tried again; for an hour unless `max_elapsed_time` says otherwise."""
-
-    @field_validator("headers")
-    @classmethod
-    def sendable(cls, headers: dict[str, Secret]) -> dict[str, Secret]:
-        for name, value in headers.items():
-            if not is_header_name(name):
-                raise invalid(f"{describe(name)} is not the name of a header field", "a name such as Authorization")
-            if any(ord(character) < 32 or ord(character) == 127 for character in value.reveal()):
-                raise invalid(f"the header field {name} holds a line break or another control character", "text")
-        return headers
-
-    @field_validator("url")
-    @classmethod
-    def is_url(cls, url: Secret) -> Secret:
-        expected = "a URL such as https://hooks.slack.com/services/..."
-        try:
-            parts = urlsplit(url.reveal())
-            host, _ = parts.hostname, parts.port
-        except ValueError:
-            raise invalid("not a URL", expected) from None
-        if parts.scheme not in ("http", "https") or not host or any(c.isspace() for c in url.reveal()):
-            raise invalid("not a URL", expected)
-        return url
 
 
 class Budgets(Model):

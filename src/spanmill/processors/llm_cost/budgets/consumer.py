@@ -15,12 +15,12 @@ from spanmill.batch import Batch
 from spanmill.component import BatchPreference, Host, Position, Settings
 from spanmill.disk import Disk
 from spanmill.errors import Busy, StartError
+from spanmill.periods import SLOT_SECONDS, Calendar, Period
 from spanmill.processors.llm_cost.budgets.book import Book
 from spanmill.processors.llm_cost.budgets.config import Budgets
 from spanmill.processors.llm_cost.budgets.counting import Calls, Scope, calls_of, spendings
 from spanmill.processors.llm_cost.budgets.gauges import Gauges
 from spanmill.processors.llm_cost.budgets.notifier import Notifier
-from spanmill.processors.llm_cost.budgets.periods import SLOT_SECONDS, Calendar, Period
 from spanmill.processors.llm_cost.budgets.tally import (
     EARLY_SECONDS,
     Ledger,

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spanmill.batch import Batch
+from spanmill.periods import SLOT_SECONDS
 from spanmill.processors.llm_cost.budgets.config import MODEL
-from spanmill.processors.llm_cost.budgets.periods import SLOT_SECONDS
 
 BILLION: Final = 10**9
 OVERALL: Final = ""

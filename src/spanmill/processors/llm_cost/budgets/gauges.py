@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 from functools import cache, partial
 from typing import Final
 
+from spanmill.periods import Calendar, Period
 from spanmill.processors.llm_cost.budgets.config import Budget, Budgets
 from spanmill.processors.llm_cost.budgets.counting import BILLION, OVERALL, Amount, Scope
-from spanmill.processors.llm_cost.budgets.periods import Calendar, Period
 from spanmill.processors.llm_cost.budgets.tally import OTHER, Tally
 from spanmill.telemetry.metrics import Labels, Metrics
 

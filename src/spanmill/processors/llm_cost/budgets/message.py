@@ -2,14 +2,13 @@
 
 from typing import Final
 
+from spanmill.net.webhook import quoted
+from spanmill.periods import Calendar
 from spanmill.processors.llm_cost.budgets.config import Budget, Budgets
 from spanmill.processors.llm_cost.budgets.counting import BILLION, Amount
-from spanmill.processors.llm_cost.budgets.periods import Calendar
 from spanmill.processors.llm_cost.budgets.tally import Notice, NoticeKey
 
 _LONGEST_VALUE: Final = 100
-_ESCAPES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-"""Slack, "Formatting text for app surfaces": a sender's `<!channel>` must not call everybody."""
 
 
 def message(budgets: Budgets, calendar: Calendar, key: NoticeKey, notice: Notice, spent: Amount, now: float) -> str:
@@ -49,5 +48,4 @@ def _usd(nano_usd: int) -> str:
 
 
 def _escaped(text: str) -> str:
-    shown = text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."
-    return "".join(_ESCAPES.get(c, c if c.isprintable() else " ") for c in shown)
+    return quoted(text, _LONGEST_VALUE)

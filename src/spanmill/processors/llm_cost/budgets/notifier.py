@@ -11,13 +11,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
+from spanmill.config.webhook import GIVE_UP_SECONDS, Webhook
+from spanmill.net.webhook import Answer, Poster, Result
+from spanmill.periods import Calendar
 from spanmill.processors.llm_cost.budgets.book import Book
-from spanmill.processors.llm_cost.budgets.config import GIVE_UP_SECONDS, Budgets, Webhook
+from spanmill.processors.llm_cost.budgets.config import Budgets
 from spanmill.processors.llm_cost.budgets.counting import Scope
 from spanmill.processors.llm_cost.budgets.message import message
-from spanmill.processors.llm_cost.budgets.periods import Calendar
 from spanmill.processors.llm_cost.budgets.tally import Notice, NoticeKey, NoticeState, Tally
-from spanmill.processors.llm_cost.budgets.webhook import Answer, Poster, Result
 from spanmill.retrying import Retrying
 from spanmill.telemetry.logs import Log
 

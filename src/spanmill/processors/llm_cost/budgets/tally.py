@@ -8,8 +8,8 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from spanmill.component import Position
+from spanmill.periods import Calendar, Period
 from spanmill.processors.llm_cost.budgets.counting import Amount, Scope, Spending
-from spanmill.processors.llm_cost.budgets.periods import Calendar, Period
 
 KEPT_SECONDS: Final = 49 * 3600
 """How long a period is kept behind its end: for calls that are told late, clocks that are set back, and the growth from

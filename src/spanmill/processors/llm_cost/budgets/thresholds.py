@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from spanmill.periods import Calendar, Period
 from spanmill.processors.llm_cost.budgets.config import Budget, Budgets
 from spanmill.processors.llm_cost.budgets.counting import OVERALL, Scope
-from spanmill.processors.llm_cost.budgets.periods import Calendar, Period
 from spanmill.processors.llm_cost.budgets.tally import OTHER, Notice, NoticeKey, NoticeState, Sums, Tally
 
 LATE_SECONDS: Final = 3600

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spanmill.processors.llm_cost.budgets.periods import SLOT_SECONDS, Calendar, Period
+from spanmill.periods import SLOT_SECONDS, Calendar, Period
 
 ZONES = ["UTC", "Europe/Berlin", "America/Sao_Paulo", "Asia/Kathmandu", "Australia/Lord_Howe", "America/Havana"]
 """Among them quarters of an hour, clocks that are moved by half an hour, and ones that are moved at midnight."""

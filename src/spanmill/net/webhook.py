@@ -1,4 +1,4 @@
-"""Posts the texts of notices to a webhook. Knows nothing of budgets, and lets nobody see the URL."""
+"""Posts texts to a webhook. Knows nothing of what they tell, and lets nobody see the URL."""
 
 import os
 from enum import Enum, auto
@@ -7,8 +7,10 @@ from typing import Final, NamedTuple
 import aiohttp
 
 from spanmill import __version__
-from spanmill.processors.llm_cost.budgets.config import Webhook
+from spanmill.config.webhook import Webhook
 
+_ESCAPES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+"""Slack, "Formatting text for app surfaces": a sender's `<!channel>` must not call everybody."""
 _TRY_AGAIN: Final = frozenset({408, 425, 429})
 
 
@@ -62,6 +64,12 @@ class Poster:
             return Answer(Result.REFUSED, "no request can be made of the URL and the headers")
         except (aiohttp.ClientError, OSError) as error:
             return Answer(Result.FAILED, f"the server cannot be reached: {_words(error)}")
+
+
+def quoted(text: str, longest: int) -> str:
+    """A sender's text for one line of a message: at most so many characters of it, and nothing in it is markup."""
+    shown = text if len(text) <= longest else f"{text[:longest]}..."
+    return "".join(_ESCAPES.get(c, c if c.isprintable() else " ") for c in shown)
 
 
 def _answer(response: aiohttp.ClientResponse) -> Answer:
