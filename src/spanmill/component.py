@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 from spanmill.admission import Admission
 from spanmill.batch import Batch
 from spanmill.journal import Journal, Reader
-from spanmill.names import ComponentId, Kind
+from spanmill.names import ComponentId, Kind, PipelineId
 from spanmill.signal import Signal
 from spanmill.telemetry.logs import Log
 from spanmill.telemetry.metrics import Metrics
@@ -34,6 +34,9 @@ class Settings:
     """Of the pipeline, for processors: each pipeline has its own. None for components that serve several signals."""
     state_directory: Path = Path("data/journal")
     """That of the journals, below which a component may keep what is to outlive the process. Nobody has made it yet."""
+    shared: dict[str, Any] = field(default_factory=dict)
+    """One for all that is built from the same section of the configuration, a processor in several pipelines above
+    all: what they tell each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +189,7 @@ class Outlet(Protocol):
 class Inlet(NamedTuple):
     """A journal that one processor alone reads."""
 
+    pipeline: PipelineId
     journal: Journal
     reader: Reader
 
@@ -230,8 +234,8 @@ class Emitting(Protocol):
 
     def connect(self, queue: Inlet, outlets: Mapping[Signal, Outlet]) -> None:
         """Called once, before `start`. `queue` is a journal for its own use, empty at first. An outlet leads to those
-        exporters of the pipeline that take its signal; without one there is no outlet. That of the pipeline's own
-        signal leads into the journal that the consumer follows: it is shown these rows too."""
+        exporters of the pipeline that take its signal; without one there is no outlet. What is put into that of the
+        pipeline's own signal, the consumer may be shown too."""
 
     async def drain(self) -> None:
         """No more comes in: finish what takes no time, and put nothing into outlets afterwards."""

@@ -3,7 +3,8 @@
 Start runs against the flow and stop with it, so that every component drains into one that is alive:
 
     start:  extensions, exporters, consumers of processors, journals, deliveries, processors, receivers
-    stop:   receivers, intakes, deliveries, journals, exporters, processors and their consumers, extensions
+    stop:   receivers, intakes, processors that hold rows, deliveries, journals, exporters, processors and their
+            consumers, extensions
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,22 +25,24 @@ from spanmill.delivery import STORE_RETRY, Delivered, Delivery
 from spanmill.disk import Disk
 from spanmill.errors import Busy, StartError
 from spanmill.exporter_node import ExporterNode
-from spanmill.following import Followers, follow
 from spanmill.intake import SignalIntake
 from spanmill.journal import Journal
 from spanmill.journal.directory import DEAD_LETTERS, JournalDirectory
 from spanmill.journal.memory import MemoryJournal
 from spanmill.memory_guard import guard_of_group
 from spanmill.names import ComponentId, Kind, PipelineId
-from spanmill.pipeline import Gate, MeasuredTransform, Pipeline
+from spanmill.pipeline import Gate
 from spanmill.registry import built_type
 from spanmill.signal import Signal
+from spanmill.stages import StageBuilder
 from spanmill.telemetry.logs import component_log
 from spanmill.telemetry.metrics import Metrics
 from spanmill.telemetry.pages import Pages
 
 _MIB = 1024 * 1024
 _GUARD = ComponentId("memory_guard")
+_OUTLET_WINDOW_SECONDS = 600.0
+"""How long a journal remembers what a processor put into it, at least, whatever `dedup_window` is for senders."""
 _FAILING_SECONDS = 60.0
 """An exporter that has not delivered for so long is reported as failing."""
 
@@ -82,6 +86,7 @@ class Graph:
             JournalDirectory(journal, metrics, component_log("service", "journal")) if journal.enabled else None
         )
         self._states: dict[str, str] = {}
+        self._shared: dict[tuple[Kind, ComponentId], dict[str, Any]] = {}
         self._is_started = self._is_guarded = False
         self._started: list[tuple[str, Any]] = []
         self.extensions = {
@@ -90,10 +95,10 @@ class Graph:
             if not built_type(Kind.EXTENSIONS, i.type).ignored
         }
         self.exporters = self._build_exporters()
-        self.followers: Followers = {}
-        self.pipelines = self._build_pipelines()
+        build = partial(self._build, Kind.PROCESSORS)
+        self.stages = StageBuilder(configuration, build, self._journal, self._executor, metrics).stages()
         self.deliveries = self._build_deliveries()
-        self._followings = list(following.deliveries(self.pipelines.values(), self.followers, metrics, fatal))
+        self._followings = list(following.deliveries(self.stages.pipelines, self.stages.followers, metrics, fatal))
         self.receivers = {i: self._build(Kind.RECEIVERS, i) for i in configuration.used(Kind.RECEIVERS)}
         self.intakes = self._build_intakes()
 
@@ -103,8 +108,9 @@ class Graph:
         config = self._configuration.components(kind)[identity]
         factory = built_type(kind, identity.type).load_factory()
         state = Path(self._configuration.service.journal.directory)
-        settings = Settings(kind, identity, component_log(kind.singular, str(identity)), self._metrics, signal, state)
-        return factory(config, settings)
+        shared = self._shared.setdefault((kind, identity), {})
+        log = component_log(kind.singular, str(identity))
+        return factory(config, Settings(kind, identity, log, self._metrics, signal, state, shared))
 
     def _build_exporters(self) -> dict[ComponentId, ExporterNode]:
         nodes = {}
@@ -113,33 +119,12 @@ class Graph:
             nodes[identity] = ExporterNode(identity, self._build(Kind.EXPORTERS, identity), retry)
         return nodes
 
-    def _build_pipelines(self) -> dict[PipelineId, Pipeline]:
-        service = self._configuration.service
-        pipelines = {}
-        for identity, section in service.pipelines.items():
-            transforms = [
-                MeasuredTransform(
-                    processor, identity, self._build(Kind.PROCESSORS, processor, identity.signal), self._metrics
-                )
-                for processor in section.processors
-            ]
-            stores = any(exporter in self.exporters for exporter in section.exporters)
-            stores = follow(transforms, self.followers) or stores
-            pipelines[identity] = Pipeline(identity, transforms, self._journal(identity) if stores else None)
-        for identity, section in service.pipelines.items():
-            connectors = {e for e in section.exporters if e in self._configuration.connectors}
-            pipelines[identity].connected = tuple(
-                pipelines[other]
-                for other, behind in service.pipelines.items()
-                if other.signal is identity.signal and connectors.intersection(behind.receivers)
-            )
-        return pipelines
-
-    def _journal(self, pipeline: PipelineId) -> Journal:
-        if self.journals is not None:
-            return self.journals.journal(pipeline)
+    def _journal(self, pipeline: PipelineId, fed: bool) -> Journal:
         config = self._configuration.service.journal
-        return MemoryJournal(config.max_bytes, config.dedup_window)
+        window = max(config.dedup_window, _OUTLET_WINDOW_SECONDS) if fed else config.dedup_window
+        if self.journals is not None:
+            return self.journals.journal(pipeline, window)
+        return MemoryJournal(config.max_bytes, window)
 
     def _build_dead_letters(self) -> DeadLetters | None:
         """None when journals are in memory: then nothing touches a disk, and what is given up is gone."""
@@ -153,26 +138,18 @@ class Graph:
     def _build_deliveries(self) -> list[Delivery]:
         dead_letters = self._build_dead_letters()
         deliveries = []
-        for identity, section in self._configuration.service.pipelines.items():
-            pipeline = self.pipelines[identity]
-            for exporter in section.exporters:
-                node = self.exporters.get(exporter)
-                if node is None or pipeline.journal is None:
-                    continue
-                preference = _preference(node.exporter.preference(identity.signal), pipeline.preference)
-                log = component_log("exporter", str(exporter))
+        for pipeline, exporters in self.stages.exporting:
+            if pipeline.journal is None:
+                continue
+            for exporter in exporters:
+                node = self.exporters[exporter]
+                preference = _preference(node.exporter.preference(pipeline.identity.signal), pipeline.preference)
                 deliveries.append(
                     Delivery(
-                        identity,
-                        pipeline.journal,
-                        node,
-                        preference,
-                        metrics=self._metrics,
-                        log=log,
-                        fatal=self._fatal,
-                        dead_letters=dead_letters,
+                        pipeline.identity, pipeline.journal, node, preference, metrics=self._metrics,
+                        log=component_log("exporter", str(exporter)), fatal=self._fatal, dead_letters=dead_letters,
                     )
-                )
+                )  # fmt: skip
         return deliveries
 
     def _build_intakes(self) -> dict[tuple[ComponentId, Signal], SignalIntake]:
@@ -180,7 +157,7 @@ class Graph:
         for receiver in self.receivers:
             for signal in Signal:
                 fed = [
-                    self.pipelines[identity]
+                    self.stages.entries[identity]
                     for identity, section in self._configuration.service.pipelines.items()
                     if identity.signal is signal and receiver in section.receivers
                 ]
@@ -206,26 +183,28 @@ class Graph:
         if self.journals is not None:
             await self.journals.open()
         await self._start_consumers()
-        for pipeline in self.pipelines.values():
-            if pipeline.journal is not None:
-                await pipeline.journal.start()
-                self.admission.shared.append(JournalRoom(pipeline.journal))
+        for journal in self.stages.journals:
+            await journal.start()
+        entered = (journal for entry in self.stages.entries.values() for journal in entry.journals())
+        self.admission.shared.extend(JournalRoom(journal) for journal in dict.fromkeys(entered))
         if self._memory_guard is not None:
             await self._memory_guard.start(ComponentHost(self, self._pages, _GUARD))
             self._is_guarded = True
         for delivery in (*self.deliveries, *self._followings):
             await delivery.start()
-        for pipeline in self.pipelines.values():
+        for pipeline in self.stages.pipelines:
             for measured in pipeline.transforms:
                 if hasattr(measured.transform, "start"):
                     await self._start("processor", measured.component, measured.transform)
+        for holder in self.stages.holders:
+            await self._start("processor", holder.component, holder.processor)
         for identity, receiver in self.receivers.items():
             await self._start("receiver", identity, receiver)
         self._is_started = True
 
     async def _start_consumers(self) -> None:
-        following.warn_of_repeats(self._configuration, self.followers, self._log)
-        for kind, nodes in (("exporter", self.exporters), ("processor", self.followers)):
+        following.warn_of_repeats(self._configuration, self.stages.followers, self._log)
+        for kind, nodes in (("exporter", self.exporters), ("processor", self.stages.followers)):
             for identity, node in nodes.items():
                 await self._start(kind, identity, node.exporter)
 
@@ -250,9 +229,13 @@ class Graph:
             self._is_guarded = False
             await self._memory_guard.stop()
         await _within(deadline, (intake.drain() for intake in self.intakes.values()))
-        await _within(deadline, (delivery.drain() for delivery in (*self.deliveries, *self._followings)))
+        for holder in self.stages.holders_in_flow():
+            await _within(deadline, [holder.processor.drain()])
+        await _within(deadline, (delivery.drain() for delivery in self._followings))
+        await _within(deadline, (emitter.drain() for emitter in self.stages.emitters))
+        await _within(deadline, (delivery.drain() for delivery in self.deliveries))
         grace = max(deadline, asyncio.get_running_loop().time() + 1.0)
-        await _within(grace, (p.journal.stop() for p in self.pipelines.values() if p.journal is not None))
+        await _within(grace, (journal.stop() for journal in self.stages.journals))
         if self.journals is not None:
             self.journals.close()
         for kind in ("exporter", "processor", "extension"):
@@ -290,8 +273,9 @@ class Graph:
             reasons.append("the daemon is starting")
         if self._memory_guard is not None:
             reasons.extend(_refusal(self._memory_guard))
-        for pipeline in self.pipelines.values():
+        for pipeline in self.stages.entries.values():
             reasons.extend(_refusal(pipeline))
+        for pipeline, _ in self.stages.exporting:
             exporters = {str(d.node.identity) for d in self.deliveries if d.pipeline == pipeline.identity}
             keeps = pipeline.journal is not None and pipeline.journal.durable
             if exporters and exporters <= stuck and not keeps:
@@ -306,7 +290,7 @@ class Graph:
         now = asyncio.get_running_loop().time()
         failing, stuck = {}, set()
         nodes = [(f"exporter/{i}", node) for i, node in self.exporters.items()]
-        nodes += [(f"processor/{i}", node) for i, node in self.followers.items()]
+        nodes += [(f"processor/{i}", node) for i, node in self.stages.followers.items()]
         for name, node in nodes:
             breaker, since = node.breaker, node.breaker.failing_since
             long = since is not None and now - since > _FAILING_SECONDS

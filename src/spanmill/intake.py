@@ -9,7 +9,7 @@ after it was stored, is answered like the first time and not stored twice.
 
 import asyncio
 import copy
-import itertools
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -20,9 +20,11 @@ import pyarrow.compute as pc
 
 from spanmill.batch import Batch
 from spanmill.component import Outcome, Sender
+from spanmill.depositing import Packs, append, pack
 from spanmill.errors import Busy, Rejected, is_defect
 from spanmill.fair_queue import FairQueue
-from spanmill.journal import Journal, Packed, digest
+from spanmill.journal import digest
+from spanmill.journal.format import DIGEST_BYTES
 from spanmill.names import ComponentId
 from spanmill.otlp.codec import decode
 from spanmill.otlp.validate import invalid_rows
@@ -54,7 +56,7 @@ class _Waiting:
 class _Worked:
     """What came of a batch of requests: deposits for the journals, and an outcome for each request."""
 
-    deposits: list[tuple[Journal, Packed]]
+    deposits: Packs
     outcomes: list[Outcome]
 
 
@@ -78,7 +80,6 @@ class SignalIntake:
         self._pipelines = tuple(pipelines)
         self._max_batch_bytes = max_batch_bytes
         self._dedup = dedup
-        self._numbers = itertools.count()
         self._executor = executor
         self._metrics = metrics
         self._log = log
@@ -112,7 +113,7 @@ class SignalIntake:
     async def _digest(self, sender: str, payload: bytes) -> bytes:
         """What the request is known by. Where requests are not to be told apart, no two have the same."""
         if not self._dedup:
-            return next(self._numbers).to_bytes(16)
+            return os.urandom(DIGEST_BYTES)
         if len(payload) <= _INLINE_BYTES:
             return digest(sender, payload)
         return await asyncio.to_thread(digest, sender, payload)
@@ -180,24 +181,13 @@ class SignalIntake:
         ]
         batch = Batch(self._signal, records)
         deposits = [deposit for pipeline in self._pipelines for deposit in pipeline.process(batch)]
-        if requests[0].held:
-            deposits = [(journal, kept) for journal, kept in deposits if not journal.holds(requests[0].digest)]
-        digests = [request.digest for request in requests]
-        parts: dict[Journal, list[Batch]] = {}
-        for journal, kept in deposits:  # one record for each journal: all ways to it are taken, or none
-            parts.setdefault(journal, []).append(kept)
-        packed = [(journal, journal.pack(Batch.concat(ways), digests)) for journal, ways in parts.items()]
+        held = requests[0].digest if requests[0].held else None
+        packed = pack(deposits, [request.digest for request in requests], held=held)
         return _Worked(packed, outcomes)
 
     async def _deposit(self, requests: Sequence[_Waiting], worked: _Worked, started: float) -> None:
-        """Append to every journal; to none when one of them is full, so that a resent request is not stored twice."""
         try:
-            for journal, packed in worked.deposits:
-                journal.reserve(packed.kept_bytes)
-            appends = [asyncio.ensure_future(journal.append(packed)) for journal, packed in worked.deposits]
-            if appends:
-                await asyncio.wait(appends)
-            await asyncio.gather(*appends)  # sees every error, and raises the first
+            await append(worked.deposits)
         except Busy as busy:
             self._fail(requests, busy)
         except Exception as error:  # noqa: BLE001 - a defect; the senders still get an answer

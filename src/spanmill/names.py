@@ -37,10 +37,13 @@ def follower(processor: ComponentId) -> ComponentId:
 
 
 class PipelineId(NamedTuple):
-    """`signal` or `signal/name`, as written in the configuration."""
+    """`signal` or `signal/name`, as written in the configuration; behind it, for what a processor makes of a pipeline,
+    which part of it: `traces before tail_sampling`."""
 
     signal: Signal
     name: str = ""
+    part: str = ""
 
     def __str__(self) -> str:
-        return f"{self.signal.value}/{self.name}" if self.name else self.signal.value
+        written = f"{self.signal.value}/{self.name}" if self.name else self.signal.value
+        return f"{written} {self.part}" if self.part else written

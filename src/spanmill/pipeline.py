@@ -53,12 +53,21 @@ class Pipeline:
         """None when every exporter of the pipeline is a connector."""
         self.connected: tuple[Pipeline, ...] = ()
         """The pipelines behind this one's connectors."""
+        self.behind: Pipeline | None = None
+        """The rest, where a processor that holds rows cuts a pipeline of the configuration in two: it reads this one's
+        journal, and puts there what it lets go."""
+
+    @property
+    def last(self) -> "Pipeline":
+        """The last part of the same pipeline of the configuration."""
+        return self if self.behind is None else self.behind.last
 
     @property
     def masks(self) -> bool:
         """Whether personal data is masked here, or in a pipeline behind this one."""
         here = any(getattr(measured.transform, "masks", False) for measured in self.transforms)
-        return here or any(pipeline.masks for pipeline in self.connected)
+        behind = self.connected if self.behind is None else (self.behind,)
+        return here or any(pipeline.masks for pipeline in behind)
 
     @property
     def preference(self) -> BatchPreference | None:

@@ -130,7 +130,7 @@ class Daemon:
                     await task
         for receiver in graph.receivers.values():
             await receiver.stop()
-        for pipeline in graph.pipelines.values():
+        for pipeline in graph.stages.pipelines:
             if isinstance(pipeline.journal, DiskJournal):
                 await die(pipeline.journal)
         if graph.journals is not None:

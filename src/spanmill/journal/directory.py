@@ -34,8 +34,9 @@ class JournalDirectory:
         self._lock = DirectoryLock(self.path)
         self._names: set[str] = {DEAD_LETTERS}
 
-    def journal(self, pipeline: PipelineId) -> DiskJournal:
-        """The journal of a pipeline. It touches nothing before it is started."""
+    def journal(self, pipeline: PipelineId, dedup_window: float | None = None) -> DiskJournal:
+        """The journal of a pipeline. It touches nothing before it is started. `dedup_window`, in seconds: that of the
+        configuration by default."""
         config, name = self._config, directory_name(pipeline)
         self._names.add(name)
         policy = Policy(
@@ -44,7 +45,8 @@ class JournalDirectory:
             fsync_interval_seconds=config.fsync_interval,
             min_free_bytes=config.min_free_disk_mib * _MIB,
         )
-        limits = Limits(config.max_bytes, config.dedup_window)
+        window = config.dedup_window if dedup_window is None else dedup_window
+        limits = Limits(config.max_bytes, window)
         log = component_log("journal", str(pipeline))
         return DiskJournal(self.path / name, pipeline, limits, policy, self._metrics, log, self._disk)
 

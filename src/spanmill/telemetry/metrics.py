@@ -215,6 +215,11 @@ def _definitions() -> Iterator[MetricDefinition]:
         "seconds",
     )
     yield MetricDefinition(
+        "spanmill_processor_lost_items",
+        "counter",
+        "Number of acknowledged items that are lost because a processor failed on them.",
+    )
+    yield MetricDefinition(
         "spanmill_processor_waiting_bytes",
         "gauge",
         "Bytes in the journal that a processor which reads it has not had.",
