@@ -11,7 +11,7 @@ import yaml
 
 from spanmill.exporters.prometheus.llm.aggregator import OVERFLOWED
 from spanmill.exporters.prometheus.llm.families import GEN_AI, LLM
-from spanmill.telemetry.metrics import DEFINITIONS
+from spanmill.telemetry.definitions import DEFINITIONS
 
 ROOT: Final = Path(__file__).parents[2]
 PROMETHEUS: Final = ROOT / "deploy" / "prometheus"

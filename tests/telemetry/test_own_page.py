@@ -8,8 +8,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from spanmill.config.telemetry import MetricTelemetry
+from spanmill.telemetry.definitions import DEFINITIONS
 from spanmill.telemetry.exposition import Format, merge, render
-from spanmill.telemetry.metrics import DEFINITIONS, Metrics
+from spanmill.telemetry.metrics import Metrics
 from spanmill.telemetry.page import OwnPage, own_resource
 from spanmill.telemetry.process import measure_process, resident_bytes
 

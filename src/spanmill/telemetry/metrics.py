@@ -1,30 +1,17 @@
-"""The daemon's own metrics: every name there is, what it means, and the cheapest way to count.
+"""The daemon's own metrics, counted the cheapest way. Their names are declared in `definitions`.
 
-Names are the Collector's (reference: OpenTelemetry Collector "internal telemetry"), so that dashboards and alerts made
-for it work unchanged. Recording is a dictionary look-up and an addition; rendering happens when somebody scrapes.
+Recording is a dictionary look-up and an addition; rendering happens when somebody scrapes.
 """
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import accumulate
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-MetricType = Literal["counter", "gauge", "histogram"]
+from spanmill.telemetry.definitions import DEFINITIONS, MetricDefinition, MetricType
+
 Labels = tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class MetricDefinition:
-    """One metric: `name` without a type suffix, `type`, `help`, and for histograms the bucket bounds."""
-
-    name: str
-    type: MetricType
-    help: str
-    buckets: tuple[float, ...] = ()
-    unit: str = ""
-    """`seconds` or `bytes`; part of the name only when the page is asked for units."""
 
 
 class Counter:
@@ -62,262 +49,6 @@ class Histogram:
         """Counts and sum of the same moment."""
         with self._lock:
             return list(self.counts), self.sum
-
-
-DURATION_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-SIZE_BUCKETS = (
-    1.0,
-    10.0,
-    50.0,
-    100.0,
-    250.0,
-    500.0,
-    1_000.0,
-    2_500.0,
-    5_000.0,
-    10_000.0,
-    25_000.0,
-    50_000.0,
-    100_000.0,
-)
-
-_ITEMS = {"spans": "spans", "metric_points": "metric points", "log_records": "log records"}
-
-
-def _item_definitions() -> Iterator[MetricDefinition]:
-    for item, words in _ITEMS.items():
-        yield MetricDefinition(
-            f"otelcol_receiver_accepted_{item}", "counter", f"Number of {words} taken into the pipelines."
-        )
-        yield MetricDefinition(
-            f"otelcol_receiver_refused_{item}",
-            "counter",
-            f"Number of {words} not taken; the sender was told to try again or never.",
-        )
-        yield MetricDefinition(
-            f"otelcol_receiver_failed_{item}", "counter", f"Number of {words} lost by a fault of the collector."
-        )
-        yield MetricDefinition(f"otelcol_exporter_sent_{item}", "counter", f"Number of {words} delivered.")
-        yield MetricDefinition(
-            f"otelcol_exporter_send_failed_{item}", "counter", f"Number of {words} given up for good."
-        )
-        yield MetricDefinition(
-            f"otelcol_exporter_enqueue_failed_{item}", "counter", f"Number of {words} refused by a full journal."
-        )
-        yield MetricDefinition(
-            f"otelcol_processor_memory_limiter_accepted_{item}", "counter", f"Number of {words} let in."
-        )
-        yield MetricDefinition(
-            f"otelcol_processor_memory_limiter_refused_{item}", "counter", f"Number of {words} refused to save memory."
-        )
-
-
-def _receiver_definitions() -> Iterator[MetricDefinition]:
-    yield MetricDefinition(
-        "otelcol_receiver_requests", "counter", "Number of requests by outcome: accepted, partial, refused, rejected."
-    )
-    yield MetricDefinition(
-        "spanmill_receiver_bad_requests",
-        "counter",
-        "Number of requests and connections turned away, by reason: in_flight, memory, busy, malformed, too_large, ...",
-    )
-
-
-def _processor_definitions() -> Iterator[MetricDefinition]:
-    yield MetricDefinition("otelcol_processor_incoming_items", "counter", "Number of items handed to the processor.")
-    yield MetricDefinition("otelcol_processor_outgoing_items", "counter", "Number of items that left the processor.")
-    yield MetricDefinition(
-        "otelcol_processor_internal_duration",
-        "histogram",
-        "Seconds of one call of the processor.",
-        DURATION_BUCKETS,
-        "seconds",
-    )
-    yield MetricDefinition(
-        "spanmill_processor_lost_items",
-        "counter",
-        "Number of acknowledged items that are lost because a processor failed on them.",
-    )
-    yield MetricDefinition(
-        "spanmill_processor_waiting_bytes",
-        "gauge",
-        "Bytes in the journal that a processor which reads it has not had.",
-        unit="bytes",
-    )
-
-
-def _exporter_definitions() -> Iterator[MetricDefinition]:
-    yield MetricDefinition(
-        "otelcol_exporter_queue_size", "gauge", "Bytes held in the journal for the exporter.", unit="bytes"
-    )
-    yield MetricDefinition("otelcol_exporter_queue_capacity", "gauge", "Bytes the journal may hold.", unit="bytes")
-    yield MetricDefinition("otelcol_exporter_in_flight_requests", "gauge", "Number of exports under way.")
-    yield MetricDefinition(
-        "spanmill_exporter_breaker_open",
-        "gauge",
-        "1 while the exporter is taken to be down and is only tried once in a while, otherwise 0.",
-    )
-    yield MetricDefinition(
-        "otelcol_exporter_queue_batch_send_size", "histogram", "Items handed to the exporter at once.", SIZE_BUCKETS
-    )
-    yield MetricDefinition(
-        "spanmill_exporter_export_duration", "histogram", "Seconds of one export.", DURATION_BUCKETS, "seconds"
-    )
-
-
-def _dead_letter_definitions() -> Iterator[MetricDefinition]:
-    yield MetricDefinition("spanmill_exporter_dead_letters", "counter", "Batches kept as dead letters.")
-    yield MetricDefinition("spanmill_exporter_dead_letter_items", "counter", "Items in batches kept as dead letters.")
-    yield MetricDefinition(
-        "spanmill_exporter_lost_dead_letter_items",
-        "counter",
-        "Items given up whose dead letters were deleted for want of room: they are nowhere now.",
-    )
-    yield MetricDefinition("spanmill_dead_letters_bytes", "gauge", "Bytes of dead letters on the disk.", unit="bytes")
-
-
-def _budget_definitions() -> Iterator[MetricDefinition]:
-    gauges = {
-        "llm_budget_spent_usd": "USD spent in the period under way, by budget and value of its column.",
-        "llm_budget_limit_usd": "USD that may be spent in a period.",
-        "llm_budget_unpriced_calls": "Calls in the period under way whose price is not known: `spent` lacks them.",
-        "llm_cost_day_over_day_ratio": "What the last 24 hours cost over what the 24 hours before them did.",
-    }
-    for name, text in gauges.items():
-        yield MetricDefinition(name, "gauge", text)
-    yield MetricDefinition(
-        "llm_budget_notifications",
-        "counter",
-        "Thresholds that were reached, by what became of telling it: sent, failed, late, in_doubt.",
-    )
-    yield MetricDefinition(
-        "llm_budget_overflowed_calls",
-        "counter",
-        "Calls summed up as `other` because their column has too many values.",
-    )
-    yield MetricDefinition(
-        "llm_budget_ignored_calls",
-        "counter",
-        "Calls that no budget counts, because they began long ago (late) or in the future (early).",
-    )
-
-
-def _process_definitions() -> Iterator[MetricDefinition]:
-    yield MetricDefinition("otelcol_process_uptime", "counter", "Seconds since the process started.", unit="seconds")
-    yield MetricDefinition(
-        "otelcol_process_cpu_seconds", "counter", "CPU seconds used, user and system.", unit="seconds"
-    )
-    yield MetricDefinition("otelcol_process_memory_rss", "gauge", "Resident memory in bytes.", unit="bytes")
-    yield MetricDefinition("spanmill_process_arrow_allocated_bytes", "gauge", "Bytes of Arrow data held.", unit="bytes")
-    yield MetricDefinition("spanmill_process_threads", "gauge", "Threads of the process that Python knows of.")
-    yield MetricDefinition("spanmill_process_open_files", "gauge", "Open file descriptors.")
-
-
-def _llm_definitions() -> Iterator[MetricDefinition]:
-    yield MetricDefinition(
-        "spanmill_gen_ai_normalizer_unreadable_values",
-        "counter",
-        "Distinct values in a batch that were not of their column's type, by column; the column is null there.",
-    )
-    yield MetricDefinition(
-        "llm_cost_unpriced_spans", "counter", "Calls of models that llm_cost could not price, by model and reason."
-    )
-
-
-def _masking_definitions() -> Iterator[MetricDefinition]:
-    yield MetricDefinition(
-        "spanmill_pii_masking_findings",
-        "counter",
-        "Personal data and secrets that were found, by detector and by the kind of place they were in.",
-    )
-    yield MetricDefinition(
-        "spanmill_pii_masking_failures",
-        "counter",
-        "Values and batches that could not be masked, by outcome: their texts were replaced, or the batch was refused.",
-    )
-    yield MetricDefinition(
-        "spanmill_pii_masking_scanned_bytes", "counter", "Bytes of the batches that were searched.", unit="bytes"
-    )
-
-
-def _prometheus_definitions() -> Iterator[MetricDefinition]:
-    yield MetricDefinition("spanmill_prometheus_series", "gauge", "Series that a prometheus exporter holds.")
-    yield MetricDefinition(
-        "spanmill_prometheus_dropped_points",
-        "counter",
-        "Metric points that a prometheus exporter did not put on its page, by reason.",
-    )
-
-
-def _journal_definitions() -> Iterator[MetricDefinition]:
-    names = {
-        "held_bytes": "Bytes that wait for some exporter, by pipeline.",
-        "capacity_bytes": "Most bytes that may wait, by pipeline.",
-        "oldest_age": "Seconds that the oldest record has waited for some exporter.",
-        "disk_free_bytes": "Bytes left to the collector on the journal's disk, by pipeline.",
-    }
-    units = {"oldest_age": "seconds"}
-    for name, text in names.items():
-        yield MetricDefinition(f"spanmill_journal_{name}", "gauge", text, unit=units.get(name, "bytes"))
-    yield MetricDefinition("spanmill_journal_write_failures", "counter", "Writes and syncs of a journal that failed.")
-    yield MetricDefinition(
-        "spanmill_journal_damaged_records",
-        "counter",
-        "Records of a journal that cannot be read any more, or are gone: acknowledged data that is lost.",
-    )
-    yield MetricDefinition(
-        "spanmill_journal_torn_bytes",
-        "counter",
-        "Bytes that were being written, and not acknowledged, when the process or the power ended.",
-        unit="bytes",
-    )
-    yield MetricDefinition(
-        "spanmill_journal_sync_duration",
-        "histogram",
-        "Seconds that the disk took for a sync.",
-        DURATION_BUCKETS,
-        "seconds",
-    )
-    yield MetricDefinition(
-        "spanmill_journal_group_records", "histogram", "Records that one write and one sync served.", SIZE_BUCKETS
-    )
-
-
-def _intake_definitions() -> Iterator[MetricDefinition]:
-    yield MetricDefinition(
-        "spanmill_intake_duplicate_requests",
-        "counter",
-        "Requests that were sent again within the window, byte for byte: answered as accepted, stored once.",
-    )
-    yield MetricDefinition("spanmill_intake_batch_requests", "histogram", "Requests worked on together.", SIZE_BUCKETS)
-    yield MetricDefinition(
-        "spanmill_intake_batch_duration",
-        "histogram",
-        "Seconds from taking a batch to its acknowledgement.",
-        DURATION_BUCKETS,
-        "seconds",
-    )
-    yield MetricDefinition(
-        "spanmill_intake_in_flight_bytes", "gauge", "Bytes of requests received and not yet answered.", unit="bytes"
-    )
-
-
-def _definitions() -> Iterator[MetricDefinition]:
-    yield from _item_definitions()
-    yield from _receiver_definitions()
-    yield from _processor_definitions()
-    yield from _exporter_definitions()
-    yield from _dead_letter_definitions()
-    yield from _budget_definitions()
-    yield from _process_definitions()
-    yield from _llm_definitions()
-    yield from _masking_definitions()
-    yield from _prometheus_definitions()
-    yield from _journal_definitions()
-    yield from _intake_definitions()
-
-
-DEFINITIONS: dict[str, MetricDefinition] = {definition.name: definition for definition in _definitions()}
 
 
 class Reading(NamedTuple):
@@ -390,5 +121,5 @@ class Metrics:
 def _checked(name: str, metric_type: MetricType) -> str:
     definition = DEFINITIONS.get(name)
     if definition is None or definition.type != metric_type:
-        raise KeyError(f"no {metric_type} named {name}: every metric is declared in telemetry/metrics.py")
+        raise KeyError(f"no {metric_type} named {name}: every metric is declared in telemetry/definitions.py")
     return name

@@ -10,8 +10,9 @@ from itertools import groupby
 from uuid import uuid4
 
 from spanmill import __version__
+from spanmill.telemetry.definitions import MetricDefinition
 from spanmill.telemetry.exposition import Family, FamilyType, LabelSet, Sample, escape_label_name, join_equal_names
-from spanmill.telemetry.metrics import MetricDefinition, Metrics, Reading
+from spanmill.telemetry.metrics import Metrics, Reading
 
 _SCOPE = "spanmill"
 
