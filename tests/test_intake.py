@@ -235,6 +235,14 @@ async def test_the_same_bytes_of_another_sender_are_another_request() -> None:
     assert engine.held() == [1, 1]
 
 
+async def test_a_payload_made_anew_from_the_same_bytes_is_stored_once() -> None:
+    engine = build()
+    assert await engine.intake.submit(payload(1, first=1), "http", SENDER, sent_as=b"same") == Outcome(1)
+    assert await engine.intake.submit(payload(1, first=2), "http", SENDER, sent_as=b"same") == Outcome(0)
+    assert await engine.intake.submit(payload(1, first=3), "http", SENDER, sent_as=b"other") == Outcome(1)
+    assert engine.held() == [1, 3]
+
+
 async def test_without_a_window_every_request_is_stored() -> None:
     engine = build(dedup=False)
     await asyncio.gather(*(engine.intake.submit(payload(1), "http", SENDER) for _ in range(3)))

@@ -62,12 +62,15 @@ class Sender:
 class Intake(Protocol):
     """Where a receiver hands in what it received, one for each signal."""
 
-    async def submit(self, payload: bytes, transport: str, sender: Sender, weight: int = 0) -> Outcome:
+    async def submit(
+        self, payload: bytes, transport: str, sender: Sender, weight: int = 0, *, sent_as: bytes = b""
+    ) -> Outcome:
         """Take one serialized `Export<Signal>ServiceRequest`; return when it is safe to acknowledge it.
 
         `transport` (`grpc`, `http`) is a label of the receiver's metrics. `weight` is what the request counts for in a
         batch (see `otlp.weight`), in bytes, where that is more than it has. The same bytes from the same sender, sent
-        again within `dedup_window`, are answered as accepted and stored once.
+        again within `dedup_window`, are answered as accepted and stored once. `sent_as`: the bytes that this goes by
+        where the payload was made of them and another would be made the next time.
         Raises `Busy` (answer: retry later) or `Rejected` (answer: never); the sender still owns the data in both cases.
         """
 

@@ -90,10 +90,12 @@ class SignalIntake:
         self._batch_requests = metrics.histogram("spanmill_intake_batch_requests", **self._labels())
         self._batch_duration = metrics.histogram("spanmill_intake_batch_duration", **self._labels())
 
-    async def submit(self, payload: bytes, transport: str, sender: Sender, weight: int = 0) -> Outcome:
+    async def submit(
+        self, payload: bytes, transport: str, sender: Sender, weight: int = 0, *, sent_as: bytes = b""
+    ) -> Outcome:
         for pipeline in self._pipelines:
             pipeline.check()
-        known_by = await self._digest(sender.name, payload)
+        known_by = await self._digest(sender.name, sent_as or payload)
         answer = self._under_way.get(known_by)
         holding = [journal.holds(known_by) for pipeline in self._pipelines for journal in pipeline.journals()]
         if answer is not None or (holding and all(holding)):

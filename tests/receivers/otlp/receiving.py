@@ -35,16 +35,20 @@ class KeepingIntake:
     payloads: list[bytes] = field(default_factory=list)
     transports: list[str] = field(default_factory=list)
     senders: list[Sender] = field(default_factory=list)
+    sent_as: list[bytes] = field(default_factory=list)
     answer: Outcome | Exception | None = None
     """What to say instead of taking everything."""
 
-    async def submit(self, payload: bytes, transport: str, sender: Sender, weight: int = 0) -> Outcome:
+    async def submit(
+        self, payload: bytes, transport: str, sender: Sender, weight: int = 0, *, sent_as: bytes = b""
+    ) -> Outcome:
         if isinstance(self.answer, Exception):
             raise self.answer
         records = codec.decode(self.signal, [payload]).records
         self.payloads.append(payload)
         self.transports.append(transport)
         self.senders.append(sender)
+        self.sent_as.append(sent_as)
         return self.answer or Outcome(records.num_rows)
 
 

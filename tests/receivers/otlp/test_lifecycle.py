@@ -92,10 +92,12 @@ class SlowIntake(KeepingIntake):
         super().__init__(signal)
         self.arrived, self.go_on = asyncio.Event(), asyncio.Event()
 
-    async def submit(self, payload: bytes, transport: str, sender: Sender, weight: int = 0) -> Outcome:
+    async def submit(
+        self, payload: bytes, transport: str, sender: Sender, weight: int = 0, *, sent_as: bytes = b""
+    ) -> Outcome:
         self.arrived.set()
         await self.go_on.wait()
-        return await super().submit(payload, transport, sender)
+        return await super().submit(payload, transport, sender, weight, sent_as=sent_as)
 
 
 @pytest.mark.parametrize("protocol", ["grpc", "http"])

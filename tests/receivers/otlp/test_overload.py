@@ -83,9 +83,11 @@ class Watched(KeepingIntake):
         super().__init__(Signal.TRACES)
         self.host, self.in_flight_bytes = host, 0
 
-    async def submit(self, payload: bytes, transport: str, sender: Sender, weight: int = 0) -> Outcome:
+    async def submit(
+        self, payload: bytes, transport: str, sender: Sender, weight: int = 0, *, sent_as: bytes = b""
+    ) -> Outcome:
         self.in_flight_bytes = self.host.admission.in_flight_bytes
-        return await super().submit(payload, transport, sender, weight)
+        return await super().submit(payload, transport, sender, weight, sent_as=sent_as)
 
 
 @pytest.mark.parametrize("signal", Signal)
