@@ -6,7 +6,7 @@ application would: as a serialized OTLP request, which is decoded like one that 
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -44,6 +44,8 @@ FEATURE: Final = "spanmill.evaluation.feature"
 PROMPT: Final = "spanmill.evaluation.prompt"
 PROMPT_VERSION: Final = "spanmill.evaluation.prompt_version"
 LANGUAGE: Final = "spanmill.evaluation.language"
+SESSION_ID: Final = "session.id"
+METADATA_PREFIX: Final = "spanmill.evaluation.metadata."
 
 Source = Literal["judge", "person", "application"]
 _NANO_USD_PER_USD = 1e9
@@ -103,13 +105,17 @@ class Evaluation:
     """Its version."""
     language: str | None = None
     """BCP 47 tag."""
+    session_id: str | None = None
+    """The conversation or session that the verdict is from."""
+    metadata: Mapping[str, str | bool | int | float] = field(default_factory=dict, hash=False)
+    """What else was said, by name; each becomes an attribute."""
     service_name: str | None = None
     """The service whose span was judged. None: `service.name` of the resource that the request is given."""
 
-    def attributes(self) -> dict[str, str | bool | float]:
+    def attributes(self) -> dict[str, str | bool | int | float]:
         """The event's attributes: those that are known."""
         cost_usd = None if self.cost_nano_usd is None else self.cost_nano_usd / _NANO_USD_PER_USD
-        values: dict[str, str | bool | float | None] = {
+        values: dict[str, str | bool | int | float | None] = {
             NAME: self.name,
             SCORE: None if self.score is None else float(self.score),
             LABEL: self.label,
@@ -132,6 +138,8 @@ class Evaluation:
             PROMPT: self.prompt,
             PROMPT_VERSION: self.prompt_version,
             LANGUAGE: self.language,
+            SESSION_ID: self.session_id,
+            **{METADATA_PREFIX + key: value for key, value in self.metadata.items()},
         }
         return {key: value for key, value in values.items() if value is not None}
 
@@ -186,11 +194,13 @@ def _record(evaluation: Evaluation) -> LogRecord:
     )
 
 
-def _entries(values: Mapping[str, str | bool | float]) -> Iterator[KeyValue]:
+def _entries(values: Mapping[str, str | bool | int | float]) -> Iterator[KeyValue]:
     for key, value in values.items():
         if isinstance(value, bool):
             yield KeyValue(key=key, value=AnyValue(bool_value=value))
         elif isinstance(value, str):
             yield KeyValue(key=key, value=AnyValue(string_value=value))
+        elif isinstance(value, int):
+            yield KeyValue(key=key, value=AnyValue(int_value=value))
         else:
             yield KeyValue(key=key, value=AnyValue(double_value=value))
