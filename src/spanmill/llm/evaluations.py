@@ -49,6 +49,8 @@ METADATA_PREFIX: Final = "spanmill.evaluation.metadata."
 
 Source = Literal["judge", "person", "application"]
 _NANO_USD_PER_USD = 1e9
+_NUMBERS = frozenset({SCORE, COST_USD, SAMPLE_WEIGHT, THRESHOLD, LAG_SECONDS})
+"""Those that are doubles, also where a whole number was given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +119,7 @@ class Evaluation:
         cost_usd = None if self.cost_nano_usd is None else self.cost_nano_usd / _NANO_USD_PER_USD
         values: dict[str, str | bool | int | float | None] = {
             NAME: self.name,
-            SCORE: None if self.score is None else float(self.score),
+            SCORE: self.score,
             LABEL: self.label,
             EXPLANATION: self.explanation,
             RESPONSE_ID: self.response_id,
@@ -141,7 +143,8 @@ class Evaluation:
             SESSION_ID: self.session_id,
             **{METADATA_PREFIX + key: value for key, value in self.metadata.items()},
         }
-        return {key: value for key, value in values.items() if value is not None}
+        known = {key: value for key, value in values.items() if value is not None}
+        return {key: float(value) if key in _NUMBERS else value for key, value in known.items()}
 
     def body(self) -> str:
         """The verdict in a line, without any text of the call: `relevance: 0.25 (off topic)`."""
