@@ -8,15 +8,9 @@ import pyarrow as pa
 
 from spanmill.arrays import spread
 from spanmill.otlp.anyvalue import values_to_text
-from spanmill.otlp.attributes import entry_rows
+from spanmill.otlp.attributes import KINDS, entry_rows
 from spanmill.otlp.messages import AnyValue
 
-_CHILDREN = {
-    pa.string(): "string_value",
-    pa.int64(): "int_value",
-    pa.float64(): "double_value",
-    pa.bool_(): "bool_value",
-}
 _UINT16_KEYS = 1 << 16
 _MOST_BYTES = 256
 """Lists that hold no more, each on the average, are remembered."""
@@ -84,7 +78,7 @@ class AttributeIndex:
 
     def _of_type(self, key: str, kind: pa.DataType) -> pa.Array | None:
         """The key's values in the order of their rows; None when some are of another type."""
-        child = _CHILDREN.get(kind)
+        child = KINDS.get(kind)
         if child is None:
             return None
         if child not in self._sorted:

@@ -6,29 +6,22 @@ import pyarrow.compute as pc
 
 from spanmill.batch import Batch
 from spanmill.llm.dialect import Written, load_dialects
-from spanmill.otlp.attributes import any_values, constant, put
+from spanmill.otlp.attributes import KINDS, any_values, constant, put_all
 from spanmill.otlp.attributes import value_type as _value_type
-
-_KINDS = {
-    pa.string(): "string_value",
-    pa.int64(): "int_value",
-    pa.float64(): "double_value",
-    pa.bool_(): "bool_value",
-}
 
 
 def with_canonical_attributes(batch: Batch) -> Batch:
     """Every column that has a value is also an attribute, in place of one of the same name."""
-    attributes = batch.records.column("attributes")
+    held = set(batch.records.schema.names)
+    changes = []
     for dialect in load_dialects().values():
         for name, written in dialect.write.items():
-            if name not in batch.records.schema.names:
-                continue
-            values = batch.records.column(name)
-            rows = values.is_valid().to_numpy(zero_copy_only=False)
-            if rows.any():
-                attributes = put(attributes, written.attribute, _values(values, written), np.asarray(rows))
-    return batch.with_record_column("attributes", attributes)
+            if name in held:
+                values = batch.records.column(name)
+                rows = np.asarray(values.is_valid().to_numpy(zero_copy_only=False))
+                if rows.any():
+                    changes.append((written.attribute, _values(values, written), rows))
+    return batch.with_record_column("attributes", put_all(batch.records.column("attributes"), changes))
 
 
 def _values(values: pa.Array, written: Written) -> pa.StructArray:
@@ -39,4 +32,4 @@ def _values(values: pa.Array, written: Written) -> pa.StructArray:
         return lists.take(encoded.indices)
     if written.times is not None:
         values = pc.multiply(values.cast(pa.float64()), written.times)
-    return any_values(_KINDS[values.type], values)
+    return any_values(KINDS[values.type], values)

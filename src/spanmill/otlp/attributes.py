@@ -8,6 +8,7 @@ what was to be gone. Values are AnyValue structs, as the codec gives them (see `
 
 from collections.abc import Sequence
 from functools import cache
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +18,16 @@ from spanmill.otlp.anyvalue import attribute_values
 from spanmill.otlp.messages import AnyValue, handler
 
 Scalar = str | bool | int | float | bytes
+Change = tuple[str, pa.StructArray, np.ndarray]
+"""A key, an AnyValue for each row (a null is an entry without a value), and in which rows it is meant."""
+
+KINDS: Final = {
+    pa.string(): "string_value",
+    pa.int64(): "int_value",
+    pa.float64(): "double_value",
+    pa.bool_(): "bool_value",
+}
+"""Which child of AnyValue holds values of an Arrow type."""
 
 
 @cache
@@ -97,18 +108,28 @@ def put(attributes: pa.ListArray, key: str, values: pa.StructArray, rows: np.nda
 
     `values` has an AnyValue for each row; a null sets an entry without a value.
     """
-    there = entries_with_key(attributes, key)
+    return put_all(attributes, [(key, values, rows)])
+
+
+def put_all(attributes: pa.ListArray, changes: Sequence[Change]) -> pa.ListArray:
+    """The same for several keys, which are distinct; new entries come in the order of the changes."""
     row_of_entry = _rows(attributes)
-    replaced = there & rows[row_of_entry]
-    if replaced.any():
-        attributes = replace(attributes, replaced, values.take(pa.array(row_of_entry[replaced])))
-    appended = rows.copy()
-    appended[row_of_entry[there]] = False
-    return append(attributes, [(key, values, appended)])
+    additions = []
+    for key, values, rows in changes:
+        there = entries_with_key(attributes, key)
+        appended = rows
+        if there.any():
+            replaced = there & rows[row_of_entry]
+            if replaced.any():
+                attributes = replace(attributes, replaced, values.take(pa.array(row_of_entry[replaced])))
+            appended = rows.copy()
+            appended[row_of_entry[there]] = False
+        additions.append((key, values, appended))
+    return append(attributes, additions)
 
 
-def append(attributes: pa.ListArray, additions: Sequence[tuple[str, pa.StructArray, np.ndarray]]) -> pa.ListArray:
-    """Each addition is a key, an AnyValue for each row, and where it is one more entry at the end of the row."""
+def append(attributes: pa.ListArray, additions: Sequence[Change]) -> pa.ListArray:
+    """Each addition is one more entry at the end of its rows."""
     additions = [addition for addition in additions if addition[2].any()]
     if not additions:
         return attributes

@@ -73,18 +73,15 @@ class Summary:
             return attributes
         rows = np.ones(len(attributes), bool) if rows is None else rows
         present = set(pc.unique(attributes.flatten().field("key")).to_pylist()).intersection(SUMMARY_KEYS)
-        additions = []
+        changes = []
         for outcome, named in zip(outcomes, names, strict=True):
             counts = np.bincount(outcome.rows, minlength=len(attributes))
             chosen = rows & (counts > 0)
             if not named.adds_up and present:
                 attributes = _without(attributes, rows & (counts == 0), named)
             for key, values in self._written(attributes, outcome, named, counts, present):
-                there = columns.has(attributes, key) if key in present else np.zeros(len(attributes), bool)
-                if there.any():
-                    attributes = columns.put(attributes, key, values, chosen & there)
-                additions.append((key, values, chosen & ~there))
-        return columns.append(attributes, additions)
+                changes.append((key, values, chosen))
+        return columns.put_all(attributes, changes)
 
     def _written(
         self, attributes: pa.ListArray, outcome: Outcome, names: _Names, counts: np.ndarray, present: set[str]
