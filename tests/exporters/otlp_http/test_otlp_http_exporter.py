@@ -25,10 +25,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from spanmill.component import Position
 from spanmill.errors import Busy, Rejected
-from spanmill.exporters.otlp_http.answers import retry_after_seconds
 from spanmill.exporters.otlp_http.config import OtlpHttpExporterConfig
 from spanmill.exporters.otlp_http.exporter import OtlpHttpExporter
 from spanmill.names import Kind
+from spanmill.net.retry_after import retry_after_seconds
 from spanmill.otlp.json import from_json
 from spanmill.signal import Signal
 from tests.data import batch_of, key_value, spans, traces

@@ -1,8 +1,6 @@
 """What an OTLP/HTTP server's answer means (OTLP specification, "OTLP/HTTP Response")."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 import aiohttp
 import orjson
@@ -18,6 +16,7 @@ from spanmill.exporters.forwarding import (
     shortened,
     status_of,
 )
+from spanmill.net.retry_after import retry_after_seconds
 from spanmill.otlp.messages import SERVICES
 from spanmill.signal import Signal
 
@@ -75,20 +74,6 @@ def refused_by(signal: Signal, answer: Answer, conceal: Conceal = str) -> Refuse
         location = shortened(conceal(answer.location))
         reason = f"{reason}: the server redirects to {location}; write that address as the endpoint"
     raise Rejected(reason)
-
-
-def retry_after_seconds(header: str, now: datetime | None = None) -> float:
-    """`Retry-After`, in seconds or as a date (RFC 9110, 10.2.3); 0 without or with one that cannot be read."""
-    text = header.strip()
-    if text.isascii() and text.isdigit():
-        return float(text[:9])
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return 0.0
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
 
 
 def _of_success(signal: Signal, answer: Answer, conceal: Conceal) -> Refused | None:
