@@ -11,11 +11,9 @@ import pyarrow.compute as pc
 
 from spanmill.otlp.anyvalue import values_to_text
 from spanmill.otlp.attributes import any_values
+from spanmill.otlp.collector_texts import parse_float
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]+", re.ASCII)
-_FLOAT: Final = re.compile(
-    r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|inf(?:inity)?|nan)", re.ASCII | re.IGNORECASE
-)
 _INT64: Final = range(-(2**63), 2**63)
 
 
@@ -61,7 +59,7 @@ def _to_int(fields: dict[str, pa.Array]) -> pa.Int64Array:
 
 
 def _to_double(fields: dict[str, pa.Array]) -> pa.DoubleArray:
-    texts = _distinct(fields["string_value"], _parse_float, pa.float64())
+    texts = _distinct(fields["string_value"], parse_float, pa.float64())
     integers = fields["int_value"].cast(pa.float64(), safe=False)
     return pc.coalesce(fields["double_value"], integers, fields["bool_value"].cast(pa.float64()), texts)
 
@@ -71,13 +69,6 @@ def _parse_int(text: str) -> int | None:
         return None
     number = int(text)
     return number if number in _INT64 else None
-
-
-def _parse_float(text: str) -> float | None:
-    if not _FLOAT.fullmatch(text):
-        return None
-    number = float(text)
-    return None if number in (float("inf"), float("-inf")) and "n" not in text.lower() else number
 
 
 def _digest(value: bytes) -> str:

@@ -5,10 +5,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spanmill.otlp import attributes as columns
+from spanmill.otlp.collector_texts import as_texts, strings
 from spanmill.processors.redaction.config import RedactionProcessorConfig
 from spanmill.processors.redaction.keys import KeyRules, Treatment
 from spanmill.processors.redaction.summary import Outcome, Outcomes, Summary
-from spanmill.processors.redaction.texts import as_texts, strings
 from spanmill.processors.redaction.values import ValueRules
 
 

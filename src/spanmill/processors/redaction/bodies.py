@@ -13,11 +13,11 @@ import pyarrow.compute as pc
 
 from spanmill.arrays import replaced
 from spanmill.otlp import attributes as columns
+from spanmill.otlp.collector_texts import as_texts, strings
 from spanmill.otlp.messages import AnyValue, KeyValue
 from spanmill.processors.redaction.config import RedactionProcessorConfig
 from spanmill.processors.redaction.keys import KeyRules, Treatment
 from spanmill.processors.redaction.summary import Outcome, Outcomes
-from spanmill.processors.redaction.texts import as_texts, strings
 from spanmill.processors.redaction.values import ValueRules
 from spanmill.schema.inverse.messages import parse, serialize, with_fields
 

@@ -1,12 +1,13 @@
-"""AnyValues as the Collector's text form has them, in which it looks for what is blocked.
+"""AnyValues as the Collector's text form has them, and numbers as it reads them from texts.
 
-It differs from the public tables' form where the mask would show it: numbers are written as JavaScript does, keys of
-maps are sorted, `NaN` within an array or map leaves nothing of it.
+Texts differ from those of the public tables where what is made of them, a mask or a hash, would show it: numbers are
+written as JavaScript does, keys of maps are sorted, `NaN` within an array or map leaves nothing of it.
 """
 
 import base64
 import json
 import math
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -17,6 +18,9 @@ from spanmill.arrays import replaced
 from spanmill.otlp.messages import AnyValue
 from spanmill.schema.inverse.messages import serialize
 
+_FLOAT: Final = re.compile(
+    r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|inf(?:inity)?|nan)", re.ASCII | re.IGNORECASE
+)
 _PLAIN_FROM: Final = 1e-6
 _PLAIN_BELOW: Final = 1e21
 """Numbers that are smaller or larger than these have an exponent."""
@@ -37,6 +41,14 @@ def as_texts(values: pa.StructArray) -> pa.StringArray:
             some = values.take(pa.array(rows))
             texts = replaced(texts, rows, render(some if name in _NESTED else some.field(name)))
     return texts
+
+
+def parse_float(text: str) -> float | None:
+    """The number that Go's ParseFloat reads, decimal only; None for anything else, and for what is too large."""
+    if not _FLOAT.fullmatch(text):
+        return None
+    number = float(text)
+    return None if math.isinf(number) and "n" not in text.lower() else number
 
 
 def _cast(values: pa.Array) -> pa.StringArray:
