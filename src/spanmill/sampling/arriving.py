@@ -53,6 +53,13 @@ def carried_by(batch: Batch) -> Carried | None:
     return log_attributes.read(batch.records.column("attributes"))
 
 
+def malformed(batch: Batch) -> np.ndarray:
+    """For each row whether what it carries breaks the syntax anywhere, as the Collector's parsers judge."""
+    if batch.signal is Signal.TRACES:
+        return tracestate.malformed(batch.records.column("trace_state"))
+    return log_attributes.malformed(batch.records.column("attributes"))
+
+
 def _randomness(batch: Batch, carried: Carried | None) -> Randomness:
     of_ids = of_trace_ids(batch.records.column("trace_id"))
     if carried is None or not carried.has_randomness.any():

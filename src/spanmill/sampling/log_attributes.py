@@ -31,24 +31,33 @@ def read(attributes: pa.ListArray) -> Carried | None:
     return one._replace(randomness=other.randomness, has_randomness=other.has_randomness)
 
 
-def with_thresholds(attributes: pa.ListArray, rows: np.ndarray, thresholds: np.ndarray) -> pa.ListArray:
-    """Set the threshold where `rows` is true; `NEVER` erases it."""
+def malformed(attributes: pa.ListArray) -> np.ndarray:
+    """For each row whether its threshold or its randomness cannot be read."""
+    bad = np.zeros(len(attributes), dtype=bool)
+    for key, parse in ((THRESHOLD, parse_threshold), (RANDOMNESS, parse_randomness)):
+        texts = _texts(attributes, key)
+        if texts.null_count < len(texts):
+            distinct = texts.dictionary_encode()
+            wrong = np.array([*(parse(text) is None for text in distinct.dictionary.to_pylist()), False])
+            bad |= wrong[distinct.indices.fill_null(-1).to_numpy()]
+    return bad
+
+
+def with_sampling(
+    attributes: pa.ListArray, rows: np.ndarray, thresholds: np.ndarray, randomness: np.ndarray | None
+) -> pa.ListArray:
+    """Set the threshold where `rows` is true; `NEVER` erases it. `randomness` is set with a threshold."""
     erased = rows & (thresholds == NEVER)
     if erased.any():
         attributes = remove(attributes, entries_with_key(attributes, THRESHOLD) & erased[entry_rows(attributes)])
     written = rows & ~erased
     if not written.any():
         return attributes
+    if randomness is not None:
+        attributes = put(attributes, RANDOMNESS, any_values("string_value", hex_texts(randomness)), written)
     distinct = pa.array(np.where(written, thresholds, np.uint64(0))).dictionary_encode()
     texts = pa.array([format_threshold(number) for number in distinct.dictionary.to_pylist()], pa.string())
     return put(attributes, THRESHOLD, any_values("string_value", texts.take(distinct.indices)), written)
-
-
-def with_randomness(attributes: pa.ListArray, rows: np.ndarray, randomness: np.ndarray) -> pa.ListArray:
-    """Set the randomness (uint64 below 2^56) where `rows` is true."""
-    if not rows.any():
-        return attributes
-    return put(attributes, RANDOMNESS, any_values("string_value", hex_texts(randomness)), rows)
 
 
 def _texts(attributes: pa.ListArray, key: str) -> pa.StringArray:

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from spanmill.sampling.carried import Carried, Reading, carried_of
 from spanmill.sampling.thresholds import DIGITS, NEVER, format_threshold, parse_threshold
+from spanmill.sampling.tracestate_syntax import is_wellformed
 
 _FIRST: Final = "ot="
 _MOST_OT_CHARACTERS: Final = 256
@@ -36,16 +37,30 @@ def read(trace_states: pa.StringArray) -> Carried | None:
     return carried_of(found, distinct.indices)
 
 
-def with_thresholds(
-    trace_states: pa.StringArray, rows: np.ndarray, thresholds: np.ndarray, leave_room: bool = False
+def malformed(trace_states: pa.StringArray) -> np.ndarray:
+    """For each row whether the Collector's parser refuses the text: the whole of it, whosever member is at fault."""
+    if not _has_characters(trace_states):
+        return np.zeros(len(trace_states), dtype=bool)
+    distinct = trace_states.fill_null("").dictionary_encode()
+    wrong = np.array([not is_wellformed(text) for text in distinct.dictionary.to_pylist()], dtype=bool)
+    return np.asarray(wrong[distinct.indices.to_numpy()])
+
+
+def with_sampling(
+    trace_states: pa.StringArray, rows: np.ndarray, thresholds: np.ndarray, randomness: np.ndarray | None
 ) -> pa.StringArray:
     """Set `th` where `rows` is true; `NEVER` erases it. The `ot` member comes first, as W3C asks of what is changed.
 
-    Where the threshold does not fit into the member, it is erased: it is better unknown than wrong. `leave_room` is for
-    a randomness that is still to be written.
+    With `randomness`, rows that get a threshold get `rv` too. Where there is no room for this, the threshold is erased:
+    it is better unknown than wrong.
     """
-    if not rows.any():
-        return trace_states
+    written = _with_thresholds(trace_states, rows, thresholds, leave_room=randomness is not None)
+    return written if randomness is None else _with_randomness(written, rows & (thresholds < NEVER), randomness)
+
+
+def _with_thresholds(
+    trace_states: pa.StringArray, rows: np.ndarray, thresholds: np.ndarray, leave_room: bool
+) -> pa.StringArray:
     states = trace_states.fill_null("").dictionary_encode()
     written = pa.array(np.where(rows, thresholds, np.uint64(NEVER + 1))).dictionary_encode()
     pairs = pa.array(
@@ -59,9 +74,8 @@ def with_thresholds(
     return pa.array(distinct, pa.string()).take(pairs.indices)
 
 
-def with_randomness(trace_states: pa.StringArray, rows: np.ndarray, randomness: np.ndarray) -> pa.StringArray:
-    """Put `rv` (uint64 below 2^56) in front where `rows` is true. There a threshold must have been written with
-    `leave_room`, and no randomness be there; where the threshold found no room, neither does this."""
+def _with_randomness(trace_states: pa.StringArray, rows: np.ndarray, randomness: np.ndarray) -> pa.StringArray:
+    """`rv` before the `th` that was just written; where that found no room, neither does this."""
     takes = pc.and_(pa.array(rows, pa.bool_()), pc.starts_with(trace_states, _FIRST + "th:"))
     rest = pc.binary_slice(trace_states.cast(pa.binary()), len(_FIRST)).cast(pa.string())
     written = pc.binary_join_element_wise(_FIRST + "rv:", hex_texts(randomness), ";", rest, "")
