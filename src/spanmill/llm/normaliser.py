@@ -81,8 +81,7 @@ class Normaliser:
         groups = self._groups(places)
         columns = self._columns(reading, groups)
         columns |= self._content(reading, groups, columns)
-        for name, values in columns.items():
-            batch = batch.with_record_column(name, values)
+        batch = batch.with_record_columns(columns)
         if self._unreadable is not None:
             for name, count in reading.unreadable.items():
                 self._unreadable(name, count)

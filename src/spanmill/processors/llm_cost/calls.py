@@ -113,7 +113,7 @@ def with_estimated_tokens(batch: Batch) -> Batch:
     if not (needs_input.any() or needs_output.any()):
         return batch
     estimated = np.zeros(len(batch), dtype=bool)
-    counts = {}
+    counts, columns = {}, {}
     for name, needs, texts in (
         ("input_tokens", needs_input, ("input", "system_instructions")),
         ("output_tokens", needs_output, ("output",)),
@@ -123,12 +123,13 @@ def with_estimated_tokens(batch: Batch) -> Batch:
         column = batch.column(name)
         counts[name] = np.where(filled, guessed, numbers(column))
         known = column.is_valid().to_numpy(zero_copy_only=False) | filled
-        batch = batch.with_record_column(name, pa.array(counts[name], mask=~known))
+        columns[name] = pa.array(counts[name], mask=~known)
         estimated |= filled
     total = np.where(estimated, counts["input_tokens"] + counts["output_tokens"], numbers(batch.column("total_tokens")))
     known = batch.column("total_tokens").is_valid().to_numpy(zero_copy_only=False) | estimated
-    batch = batch.with_record_column("total_tokens", pa.array(total, mask=~known))
-    return batch.with_record_column("tokens_estimated", pa.array(estimated, mask=~estimated))
+    columns["total_tokens"] = pa.array(total, mask=~known)
+    columns["tokens_estimated"] = pa.array(estimated, mask=~estimated)
+    return batch.with_record_columns(columns)
 
 
 def failed_rows(batch: Batch) -> np.ndarray:

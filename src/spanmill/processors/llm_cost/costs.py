@@ -49,10 +49,10 @@ class Costs:
     def written(self, batch: Batch, rows: np.ndarray) -> Batch:
         """The batch with the columns filled. The calls are its `rows`."""
         length = len(batch)
+        columns = {}
         if not self.counted.all():
             uncounted = _spread(~self.counted, rows, length)
-            column = pc.if_else(pa.array(uncounted), pa.scalar(False), batch.column("is_llm_call"))
-            batch = batch.with_record_column("is_llm_call", column)
+            columns["is_llm_call"] = pc.if_else(pa.array(uncounted), pa.scalar(False), batch.column("is_llm_call"))
         total_bits = bitmap(_spread(self.has_total, rows, length))
         has_same = self._has_parts is self.has_total
         part_bits = total_bits if has_same else bitmap(_spread(self._has_parts, rows, length))
@@ -61,11 +61,11 @@ class Costs:
             ("output_cost_usd", self._output, part_bits),
             ("cost_usd", self._total, total_bits),
         ):
-            batch = batch.with_record_column(name, usd(amount, rows, length, bits))
+            columns[name] = usd(amount, rows, length, bits)
         codes = np.full(length, -1)
         codes[rows] = self.source
-        column = pa.array(self.sources, pa.string()).take(pa.array(codes, mask=codes < 0))
-        return batch.with_record_column("price_source", column)
+        columns["price_source"] = pa.array(self.sources, pa.string()).take(pa.array(codes, mask=codes < 0))
+        return batch.with_record_columns(columns)
 
 
 def _spread(values: np.ndarray, rows: np.ndarray, length: int) -> np.ndarray:
