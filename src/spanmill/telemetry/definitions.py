@@ -242,6 +242,57 @@ def _journal_definitions() -> Iterator[MetricDefinition]:
     )
 
 
+def _tail_sampling_definitions() -> Iterator[MetricDefinition]:
+    collector, ours = "otelcol_processor_tail_sampling", "spanmill_tail_sampling"
+    yield MetricDefinition(f"{collector}_new_trace_id_received", "counter", "Number of traces of which spans came.")
+    yield MetricDefinition(
+        f"{collector}_global_count_traces_sampled", "counter", "Number of traces that were decided, kept or not."
+    )
+    yield MetricDefinition(
+        f"{collector}_count_traces_sampled", "counter", "Number of traces that were kept, by the policy that kept them."
+    )
+    yield MetricDefinition(
+        f"{collector}_count_spans_sampled", "counter", "Number of spans in traces that were decided, kept or not."
+    )
+    yield MetricDefinition(
+        f"{collector}_sampling_traces_on_memory", "gauge", "Number of traces that wait for a decision."
+    )
+    yield MetricDefinition(f"{ours}_pending_spans", "gauge", "Number of spans whose traces wait for a decision.")
+    yield MetricDefinition(
+        f"{ours}_memory_bytes", "gauge", "Bytes of memory that waiting spans and known traces take.", unit="bytes"
+    )
+    yield MetricDefinition(
+        f"{ours}_journal_bytes", "gauge", "Bytes in the journal that waiting spans keep there.", unit="bytes"
+    )
+    yield MetricDefinition(
+        f"{ours}_late_spans",
+        "counter",
+        "Number of spans that came after the decision about their trace, which they share.",
+    )
+    yield MetricDefinition(
+        f"{ours}_late_evaluations", "counter", "Number of evaluations of traces that had been dropped already."
+    )
+    yield MetricDefinition(
+        f"{ours}_early_decisions",
+        "counter",
+        "Number of traces decided before their time: too many, too large, or the journal was nearly full.",
+    )
+    yield MetricDefinition(
+        f"{ours}_pass_duration",
+        "histogram",
+        "Seconds that one decision about all traces that were due took.",
+        DURATION_BUCKETS,
+        "seconds",
+    )
+
+
+def _sampling_definitions() -> Iterator[MetricDefinition]:
+    prefix = "otelcol_processor_probabilistic_sampler_count_"
+    for name, words in (("traces_sampled", "spans"), ("spans_processed", "spans"), ("logs_sampled", "log records")):
+        text = f"Number of {words} that were sampled or not, by what decided (`policy`)."
+        yield MetricDefinition(prefix + name, "counter", text)
+
+
 def _intake_definitions() -> Iterator[MetricDefinition]:
     yield MetricDefinition(
         "spanmill_intake_duplicate_requests",
@@ -272,6 +323,8 @@ def _definitions() -> Iterator[MetricDefinition]:
     yield from _llm_definitions()
     yield from _masking_definitions()
     yield from _prometheus_definitions()
+    yield from _sampling_definitions()
+    yield from _tail_sampling_definitions()
     yield from _journal_definitions()
     yield from _intake_definitions()
 
