@@ -32,11 +32,9 @@ def from_json(signal: Signal, body: bytes, max_items: int = 200_000) -> bytes:
 
     Raises `Rejected` with the place and the reason, also when the body holds more than `5 * max_items` JSON objects.
     """
-    most = _OBJECTS_PER_ITEM * max_items
-    if _too_many_objects(body, most):
-        raise Rejected(f"the request holds more than {most} JSON objects and lists; send smaller requests")
+    parsed = parse(body, _OBJECTS_PER_ITEM * max_items)
     try:
-        return message_reader(SERVICES[signal].request.DESCRIPTOR)(_parse(body))
+        return message_reader(SERVICES[signal].request.DESCRIPTOR)(parsed)
     except Misfit as error:
         where = f"not a valid {SERVICES[signal].request.DESCRIPTOR.name} at {error.place}"
         raise Rejected(f"{where}: {error}", for_log=f"{where}: expected {error.expected}") from None
@@ -54,7 +52,10 @@ def to_json(signal: Signal, serialized_request: bytes) -> bytes:
     return orjson.dumps(message_writer(request.DESCRIPTOR)(message))
 
 
-def _parse(body: bytes) -> Any:
+def parse(body: bytes, max_objects: int) -> Any:
+    """JSON from a stranger, mended as above. Raises `Rejected`, also for more objects and lists than so many."""
+    if _too_many_objects(body, max_objects):
+        raise Rejected(f"the request holds more than {max_objects} JSON objects and lists; send smaller requests")
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:

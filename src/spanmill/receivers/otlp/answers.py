@@ -75,8 +75,10 @@ def too_large(message: str, *, close: bool = False) -> Refusal:
     return Refusal(413, code.RESOURCE_EXHAUSTED, "too_large", message, close=close)
 
 
-def not_served(signal: str) -> Refusal:
-    message = f"no pipeline takes {signal} from this receiver; add it to `service.pipelines.{signal}.receivers`"
+def not_served(signal: str, premise: str = "") -> Refusal:
+    message = (
+        f"{premise}no pipeline takes {signal} from this receiver; add it to `service.pipelines.{signal}.receivers`"
+    )
     return Refusal(404, code.UNIMPLEMENTED, "not_served", message)
 
 

@@ -88,6 +88,8 @@ class HttpListener(Listener):
     """Path of requests with metrics."""
     logs_url_path: str = Field(default="/v1/logs", pattern="^/")
     """Path of requests with log records."""
+    feedback_url_path: str = Field(default="/v1/feedback", pattern="^/")
+    """Path of people's feedback on LLM calls, as JSON; it becomes log records. Not in the Collector."""
     max_request_body_size: Positive = 64 * _MIB
     """Largest body in bytes, before and after decompression. (The Collector: 20971520.)"""
     compression_algorithms: tuple[Literal["", "gzip", "deflate", "zlib", "zstd"], ...] = (
@@ -114,6 +116,19 @@ class HttpListener(Listener):
     """How long a sender may take to read the answer; 0: as long as it likes."""
     idle_timeout: Duration = 60.0
     """Close a connection without a request after so long; 0: never."""
+
+    @model_validator(mode="after")
+    def paths_are_distinct(self) -> Self:
+        keys = ("traces_url_path", "metrics_url_path", "logs_url_path", "feedback_url_path")
+        taken: dict[str, str] = {}
+        for key in keys:
+            path = getattr(self, key)
+            if path in taken:
+                raise invalid(
+                    f"{path} is the path of two things", f"another path than that of `{taken[path]}`", key=key
+                )
+            taken[path] = key
+        return self
 
     @model_validator(mode="before")
     @classmethod

@@ -1,4 +1,4 @@
-"""One OTLP/HTTP request, from its header to its answer (OTLP specification, "OTLP/HTTP")."""
+"""One HTTP request, from its header to its answer (OTLP specification, "OTLP/HTTP")."""
 
 import asyncio
 import gzip
@@ -10,18 +10,18 @@ from aiohttp import hdrs, web
 from google.rpc import code_pb2 as code
 
 from spanmill.admission import Held
-from spanmill.component import Outcome
 from spanmill.errors import Rejected
 from spanmill.otlp import responses
-from spanmill.otlp.json import from_json
 from spanmill.otlp.responses import Encoding
 from spanmill.receivers.otlp import answers, compression
 from spanmill.receivers.otlp.answers import Refusal
 from spanmill.receivers.otlp.authentication import SenderCheck
 from spanmill.receivers.otlp.config import HttpListener
 from spanmill.receivers.otlp.cors import CorsPolicy
+from spanmill.receivers.otlp.feedback.service import FeedbackService
 from spanmill.receivers.otlp.http_body import BodyLimits, Disconnected, cover, decompress, read_body
 from spanmill.receivers.otlp.http_connection import header_too_large
+from spanmill.receivers.otlp.http_services import OtlpService, Service, Submission
 from spanmill.receivers.otlp.reception import Reception
 from spanmill.signal import Signal
 
@@ -40,10 +40,11 @@ class HttpRequests:
         self._config = config
         self._reception = reception
         self._check = check
-        self._paths = {
-            config.traces_url_path: Signal.TRACES,
-            config.metrics_url_path: Signal.METRICS,
-            config.logs_url_path: Signal.LOGS,
+        self._services: dict[str, Service] = {
+            config.traces_url_path: OtlpService(Signal.TRACES, config.max_decoded_items),
+            config.metrics_url_path: OtlpService(Signal.METRICS, config.max_decoded_items),
+            config.logs_url_path: OtlpService(Signal.LOGS, config.max_decoded_items),
+            config.feedback_url_path: FeedbackService(),
         }
         self._limits = BodyLimits(config.max_request_body_size, config.read_timeout, config.min_rate)
         allowed = {compression.known(name) for name in config.compression_algorithms}
@@ -52,12 +53,12 @@ class HttpRequests:
         self._cors = CorsPolicy(config.cors) if config.cors and config.cors.allowed_origins else None
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer one request; whatever happens, the answer is OTLP's."""
+        """Answer one request; whatever happens, the answer is one that OTLP knows."""
         encoding = encoding_of(request.headers.get(hdrs.CONTENT_TYPE, ""))
         try:
             if request.method == hdrs.METH_OPTIONS and self._cors is not None:
                 return self._preflight(request, self._cors)
-            signal, outcome = await self._take(request, encoding)
+            answer = await self._take(request, encoding)
         except Disconnected:
             self._reception.count_reason("disconnected")
             return web.Response(status=400)  # to nobody
@@ -65,44 +66,45 @@ class HttpRequests:
             refusal = self._reception.refusal(error, _address(request))
             return self._refuse(request, refusal, encoding or Encoding.JSON)
         assert encoding is not None
-        return self._answer(request, 200, responses.success(signal, outcome, encoding), encoding)
+        return self._answer(request, 200, answer, encoding)
 
-    async def _take(self, request: web.BaseRequest, encoding: Encoding | None) -> tuple[Signal, Outcome]:
+    async def _take(self, request: web.BaseRequest, encoding: Encoding | None) -> bytes:
+        """The body of the answer. Raises `Refusal` or `Disconnected`."""
         self._check_header_size(request)
         name = await self._check.authenticate(lambda header: request.headers.getall(header, []))
-        signal = self._route(request)
-        if encoding is None:
+        service = self._route(request)
+        if encoding not in service.encodings:
             found = request.headers.get(hdrs.CONTENT_TYPE)
-            message = f"the content type is {found or 'missing'}; expected {Encoding.PROTOBUF} or {Encoding.JSON}"
+            message = f"the content type is {found or 'missing'}; expected {' or '.join(service.encodings)}"
             raise Refusal(415, code.INVALID_ARGUMENT, "content_type", message)
         algorithm = self._algorithm(request)
         sender = self._check.sender(name, _address(request))
         with self._reception.admission.hold(sender.name) as held:
             await self._continue(request)
-            payload = await read_body(request, self._limits, held)
+            body = await read_body(request, self._limits, held)
             if algorithm:
-                payload = await decompress(algorithm, payload, self._limits, held)
-            if encoding is Encoding.JSON:
-                payload = await self._to_protobuf(signal, payload, held)
-            return signal, await self._reception.take(signal, payload, sender, held)
+                body = await decompress(algorithm, body, self._limits, held)
+            read = await self._read(service, body, encoding, held)
+            outcome = await self._reception.take(service.signal, read.payload, sender, held, read.sent_as)
+            return read.answer(outcome)
 
     def _check_header_size(self, request: web.BaseRequest) -> None:
         size = sum(map(len, chain.from_iterable(request.raw_headers)))
         if size > self._config.max_header_bytes:
             raise header_too_large(self._config.max_header_bytes)
 
-    def _route(self, request: web.BaseRequest) -> Signal:
+    def _route(self, request: web.BaseRequest) -> Service:
         target = request.raw_path if request.raw_path[:1] == "/" else request.rel_url.raw_path
         path = target.partition("?")[0]  # what follows may be a credential that somebody put there
-        signal = self._paths.get(path)
-        if signal is None:
-            message = f"nothing is served at {path[:200]}; OTLP is at {', '.join(self._paths)}"
+        service = self._services.get(path)
+        if service is None:
+            message = f"nothing is served at {path[:200]}; OTLP and feedback are at {', '.join(self._services)}"
             raise Refusal(404, code.UNIMPLEMENTED, "path", message)
         if request.method != hdrs.METH_POST:
             message = f"the method is {request.method}; expected POST"
             raise Refusal(405, code.UNIMPLEMENTED, "method", message, headers={hdrs.ALLOW: hdrs.METH_POST})
-        self._reception.check_served(signal)
-        return signal
+        self._reception.check_served(service.signal, service.premise)
+        return service
 
     def _algorithm(self, request: web.BaseRequest) -> str:
         named = request.headers.get(hdrs.CONTENT_ENCODING, "")
@@ -129,17 +131,15 @@ class HttpRequests:
         # What was written so far is not the answer.
         request.writer.output_size = 0
 
-    async def _to_protobuf(self, signal: Signal, body: bytes, held: Held) -> bytes:
-        most = self._config.max_decoded_items
-        cover(held, _PARSED_WEIGHT * len(body))
+    async def _read(self, service: Service, body: bytes, encoding: Encoding, held: Held) -> Submission:
+        if encoding is Encoding.JSON:
+            cover(held, _PARSED_WEIGHT * len(body))
         try:
-            if len(body) <= _INLINE_JSON_BYTES:
-                payload = from_json(signal, body, most)
-            else:
-                payload = await asyncio.to_thread(from_json, signal, body, most)
+            if encoding is Encoding.PROTOBUF or len(body) <= _INLINE_JSON_BYTES:
+                return service.read(body, encoding)
+            return await asyncio.to_thread(service.read, body, encoding)
         except Rejected as error:
             raise answers.invalid(error) from None
-        return payload
 
     def _preflight(self, request: web.BaseRequest, cors: CorsPolicy) -> web.Response:
         headers = cors.preflight_headers(request.headers)

@@ -38,19 +38,20 @@ class Reception:
         self._retry_delay = RetryDelay()
         self._logged: dict[str, tuple[float, int]] = {}
 
-    def check_served(self, signal: Signal) -> None:
-        """Raise `Refusal` when no pipeline takes the signal."""
+    def check_served(self, signal: Signal, premise: str = "") -> None:
+        """Raise `Refusal` when no pipeline takes the signal; `premise` begins the sentence that says so."""
         if signal not in self._intakes:
-            raise answers.not_served(signal)
+            raise answers.not_served(signal, premise)
 
-    async def take(self, signal: Signal, payload: bytes, sender: Sender, held: Held) -> Outcome:
-        """Hand in one serialized request, for which `held` grows to what it weighs. Raises `Refusal`."""
+    async def take(self, signal: Signal, payload: bytes, sender: Sender, held: Held, sent_as: bytes = b"") -> Outcome:
+        """Hand in one serialized request, for which `held` grows to what it weighs. `sent_as`: see `component.Intake`.
+        Raises `Refusal`."""
         self.check_served(signal)
         try:
             held.cover(len(payload))
             weight = await self._weigh(signal, payload)
             held.cover(weight)
-            outcome = await self._intakes[signal].submit(payload, self._transport, sender, weight)
+            outcome = await self._intakes[signal].submit(payload, self._transport, sender, weight, sent_as=sent_as)
         except Busy as error:
             await self._count_refused(signal, payload)
             raise answers.busy(error) from None

@@ -1,0 +1,1 @@
+"""People's feedback over HTTP, as evaluations: plain JSON in, log records out."""
