@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -10,18 +9,10 @@ import pyarrow.compute as pc
 
 from spanmill.batch import Batch
 from spanmill.llm import usage
+from spanmill.llm.chain import Chain, chain_of
 from spanmill.llm.content import FACTS, Content
 from spanmill.llm.detection import NONE, Detection
-from spanmill.llm.dialect import (
-    COLUMN_TYPES,
-    COMMON,
-    ContentSource,
-    Dialect,
-    Source,
-    When,
-    load_canonical,
-    load_dialects,
-)
+from spanmill.llm.dialect import COLUMN_TYPES, COMMON, Source, When, load_canonical, load_dialects
 from spanmill.llm.originals import without_originals
 from spanmill.llm.reading import Reading
 from spanmill.llm.written import with_canonical_attributes
@@ -46,17 +37,6 @@ class Options:
     """Also write the columns as OpenTelemetry's attributes, for whoever receives OTLP from here."""
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
-    """All sources of one dialect, its own first; of rows without a dialect only what is common."""
-
-    name: str | None
-    columns: Mapping[str, tuple[Source, ...]]
-    content: Mapping[str, tuple[ContentSource, ...]]
-    cached_excluded: bool = False
-    reasoning_excluded: bool = False
-
-
 class Normaliser:
     """Fills the LLM columns of a batch of spans or log records. Pure but for what it remembers of names."""
 
@@ -66,8 +46,8 @@ class Normaliser:
         known = load_dialects()
         chosen = [d for d in known.values() if d.dialect != COMMON and (d.dialect in (options.dialects or known))]
         self._detection = Detection(chosen)
-        self._chains = [_chain(options, dialect, known) for dialect in chosen]
-        self._common = _chain(options, None, known)
+        self._chains = [chain_of(dialect, known, options.custom_mappings) for dialect in chosen]
+        self._common = chain_of(None, known, options.custom_mappings)
         canonical = load_canonical()
         self._calls = pa.array(sorted(canonical.calls), pa.string())
         self._canonical = {name: (canonical.table(name), name in canonical.closed) for name in canonical.values}
@@ -166,37 +146,6 @@ class Normaliser:
                     where = rows if source.when is None else rows & _has_operation(source.when, operations, len(rows))
                     content.gather(name, source, where)
         return content.columns()
-
-
-def _chain(options: Options, dialect: Dialect | None, known: Mapping[str, Dialect]) -> Chain:
-    """The dialect's sources in the order in which they are asked."""
-    parts = [] if dialect is None else [dialect, *(known[name] for name in dialect.inherits)]
-    parts.append(known[COMMON])
-    columns: dict[str, tuple[Source, ...]] = dict(options.custom_mappings)
-    content: dict[str, tuple[ContentSource, ...]] = {}
-    for part in parts:
-        for name, sources in part.columns.items():
-            columns[name] = _joined(columns.get(name, ()), sources)
-        for name, places in part.content.items():
-            content[name] = _joined(content.get(name, ()), places)
-    if dialect is None:
-        return Chain(None, columns, content)
-    meaning = dialect.usage
-    return Chain(
-        dialect.dialect,
-        columns,
-        content,
-        meaning.cached_input == "excluded",
-        meaning.reasoning_output == "excluded",
-    )
-
-
-_S = TypeVar("_S")
-
-
-def _joined(asked: tuple[_S, ...], more: tuple[_S, ...]) -> tuple[_S, ...]:
-    """Each source once, where it comes first."""
-    return (*asked, *(source for source in more if source not in asked))
 
 
 def _mapped(values: pa.Array, table: Mapping[str, str], closed: bool) -> pa.Array:

@@ -1,21 +1,18 @@
 """Attributes whose value is in a column now need not be kept twice."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
 from spanmill.batch import Batch
+from spanmill.llm.chain import Chain
 from spanmill.llm.reading import Reading
 from spanmill.otlp.attributes import remove
 
-if TYPE_CHECKING:
-    from spanmill.llm.normaliser import Chain
-
 
 def without_originals(
-    batch: Batch, reading: Reading, columns: Mapping[str, pa.Array], groups: "Sequence[tuple[Chain, np.ndarray]]"
+    batch: Batch, reading: Reading, columns: Mapping[str, pa.Array], groups: Sequence[tuple[Chain, np.ndarray]]
 ) -> Batch:
     """Without the attributes that a row's dialect reads a column from, where that column has a value.
 
@@ -27,7 +24,7 @@ def without_originals(
     for chain, rows in groups:
         for key, code in index.keys.items():
             held = np.zeros(len(batch), bool)
-            for name in _read_from(chain, key):
+            for name in chain.read_from(key):
                 if name in filled:
                     held |= filled[name]
             if held.any():
@@ -35,17 +32,3 @@ def without_originals(
     if not chosen.any():
         return batch
     return batch.with_record_column("attributes", remove(batch.records.column("attributes"), chosen))
-
-
-def _read_from(chain: "Chain", key: str) -> set[str]:
-    """The columns that the dialect reads from an attribute."""
-    names = {
-        name
-        for name, sources in chain.columns.items()
-        if any(source.attribute == key and source.event is None and not source.reads_part() for source in sources)
-    }
-    return names | {
-        name
-        for name, sources in chain.content.items()
-        if any(s.attribute == key or (s.prefix is not None and key.startswith(s.prefix)) for s in sources)
-    }

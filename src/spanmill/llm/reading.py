@@ -10,6 +10,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from spanmill.arrays import spread
 from spanmill.batch import Batch
 from spanmill.llm.attribute_index import AttributeIndex
 from spanmill.llm.dialect import Source
@@ -27,6 +28,7 @@ class Reading:
         self.batch = batch
         self.unreadable: Counter[str] = Counter()
         """By column, values that were not of the column's type."""
+        self._first_events: dict[str, pa.Array | None] = {}
         self._parsed: dict[tuple[str | None, ...], tuple[pa.Array, list[object]]] = {}
 
     def column(self, name: str, source: Source, kind: pa.DataType) -> pa.Array | None:
@@ -75,13 +77,12 @@ class Reading:
 
     def first_events(self, name: str) -> pa.Array | None:
         """For each row the number of its first event of this name; None when there is none at all."""
-        names = self.event_names.dictionary.to_pylist()
-        if name not in names:
-            return None
-        found = np.flatnonzero(self.event_names.indices.to_numpy() == names.index(name))[::-1]
-        first = np.full(len(self.batch), -1, np.int64)
-        first[self.event_rows[found]] = found
-        return pa.array(first, mask=first < 0)
+        if name not in self._first_events:
+            code = self.event_names.dictionary.index(name).as_py()
+            found = np.flatnonzero(self.event_names.indices.to_numpy() == code)[::-1]
+            events = spread(pa.array(found), self.event_rows[found], len(self.batch)) if len(found) else None
+            self._first_events[name] = events
+        return self._first_events[name]
 
     def event_times(self, name: str) -> pa.Array:
         """For each row when its first event of this name was, nanoseconds since 1970; null for none."""
