@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
+from pydantic.fields import FieldInfo
 
 from spanmill.signal import Signal
 
@@ -17,6 +18,8 @@ class Misfit(NamedTuple):
     problem: str
     expected: str = ""
     hint: str = ""
+    warning: bool = False
+    """Whether it works all the same, only not as one may think."""
 
 
 class Model(BaseModel):
@@ -30,6 +33,11 @@ class Model(BaseModel):
     """Other spellings that are read, retired ones above all, with what becomes of them."""
     unsupported: ClassVar[Mapping[str, str]] = {}
     """Keys that the Collector has and Spanmill has not, with what to do instead; they are errors."""
+
+    @classmethod
+    def yaml_fields(cls) -> dict[str, FieldInfo]:
+        """Its fields by the names that they have in YAML, where those are words of Python (`and`, `not`) too."""
+        return {field.alias or name: field for name, field in cls.model_fields.items()}
 
     def misfits(self, signal: Signal) -> Iterator[Misfit]:
         """What cannot work in a pipeline of this signal: SQL and patterns, which only their engines can check."""
@@ -45,7 +53,7 @@ class Model(BaseModel):
         return {
             key: {} if value is None else value
             for key, value in data.items()
-            if value is not None or key in cls.on_when_null or key not in cls.model_fields
+            if value is not None or key in cls.on_when_null or key not in cls.yaml_fields()
         }
 
 

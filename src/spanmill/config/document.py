@@ -125,7 +125,7 @@ def _one_line(text: str | None) -> str:
 
 def _rows(model: type[Model], prefix: str) -> Iterator[tuple[str, str, str, str]]:
     texts = descriptions(model)
-    for name, field in model.model_fields.items():
+    for name, field in model.yaml_fields().items():
         inner = model_of(field)
         meaning = _one_line(texts.get(name))
         if inner is None:
@@ -144,7 +144,7 @@ def _rows(model: type[Model], prefix: str) -> Iterator[tuple[str, str, str, str]
 def _remarks(model: type[Model], prefix: str) -> Iterator[tuple[str, str, str]]:
     for key, text in {**model.also_accepted, **model.unsupported}.items():
         yield prefix, key, text
-    for name, field in model.model_fields.items():
+    for name, field in model.yaml_fields().items():
         inner = model_of(field)
         if inner is not None and inner not in _SHARED:
             yield from _remarks(inner, f"{prefix}{name}.")

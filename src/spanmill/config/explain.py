@@ -143,14 +143,18 @@ def _words(error: ErrorDetails, block: type[Model], context: Mapping[str, Any], 
     return _bounds(kind, context)
 
 
-def _holds_secrets(annotation: Any) -> bool:
-    """Whether a secret may stand there, or further in: whoever writes text for a map may have written it all."""
+def _holds_secrets(annotation: Any, outer: tuple[Any, ...] = ()) -> bool:
+    """Whether a secret may stand there, or further in: whoever writes text for a map may have written it all.
+
+    `outer` are the blocks that it stands in: some may stand within themselves.
+    """
     annotation = bare(annotation)
     if annotation is Secret:
         return True
     if isinstance(annotation, type) and issubclass(annotation, Model):
-        return any(_holds_secrets(field.annotation) for field in annotation.model_fields.values())
-    return any(_holds_secrets(argument) for argument in get_args(annotation))
+        fields = () if annotation in outer else annotation.model_fields.values()
+        return any(_holds_secrets(field.annotation, (*outer, annotation)) for field in fields)
+    return any(_holds_secrets(argument, outer) for argument in get_args(annotation))
 
 
 def _advice(expected: str, found: object) -> str:
@@ -186,7 +190,7 @@ def _bounds(kind: str, context: Mapping[str, Any]) -> tuple[str, str, str]:
 def _unknown_key(block: type[Model], name: str) -> tuple[str, str, str]:
     if name in block.unsupported:
         return f"`{name}` {_verb(block.unsupported[name])}", "", ""
-    known = list(block.model_fields)
+    known = list(block.yaml_fields())
     if not known:
         return f"unknown key `{name}`", "no keys", ""
     return f"unknown key `{name}`", one_of(known), did_you_mean(name, known)
@@ -213,7 +217,7 @@ def _follow(model: type[Model], loc: tuple[str | int, ...]) -> tuple[Path, type[
         inner: Any
         if isinstance(annotation, type) and issubclass(annotation, Model):
             block = annotation
-            field = annotation.model_fields.get(str(step))
+            field = annotation.yaml_fields().get(str(step))
             inner = field.annotation if field else None
         elif get_origin(annotation) in (dict, tuple, list):
             inner = next((argument for argument in reversed(get_args(annotation)) if argument is not Ellipsis), None)

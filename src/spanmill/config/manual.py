@@ -17,7 +17,8 @@ def descriptions(model: type[Model]) -> dict[str, str]:
     for base in reversed(model.__mro__):
         if issubclass(base, Model):
             found |= _in_module(base.__module__).get(base.__qualname__, {})
-    return found
+    aliases = {name: field.alias for name, field in model.model_fields.items() if field.alias}
+    return {aliases.get(name, name): text for name, text in found.items()}
 
 
 @cache

@@ -36,7 +36,7 @@ def render(configuration: Configuration, *, redacted: bool) -> dict[str, Any]:
 
 
 def _dump(config: Model, redacted: bool) -> Any:
-    values = config.model_dump(mode="json", exclude_none=True, context={"unredacted": not redacted})
+    values = config.model_dump(mode="json", by_alias=True, exclude_none=True, context={"unredacted": not redacted})
     return _without_user_info(values) if redacted else _escaped(values)
 
 
