@@ -46,17 +46,17 @@ def written(directory: Path, *entries: Entry) -> Path:
 
 
 def test_a_log_gives_back_what_was_appended(tmp_path: Path) -> None:
-    entries = [a_pass(1), scores(), a_pass(2)]
+    entries: list[Entry] = [a_pass(1), scores(), a_pass(2)]
     written(tmp_path / "log", *entries)
     found = DecisionLog(tmp_path / "log").read()
     assert all(same(one, other) for one, other in zip(found, [snapshot(), *entries], strict=True))
 
 
 def test_a_log_that_is_cut_anywhere_gives_every_entry_before_the_cut(tmp_path: Path) -> None:
-    whole, ends = written(tmp_path / "log", a_pass(1), scores()), []
+    whole, ends = written(tmp_path / "log", a_pass(1), scores()), list[int]()
     data = whole.read_bytes()
     for count in range(3):
-        path = written(tmp_path / f"{count}", *[a_pass(1), scores()][:count])
+        path = written(tmp_path / f"{count}", *list[Entry]([a_pass(1), scores()])[:count])
         ends.append(path.stat().st_size)
     for length in range(len(data)):
         whole.write_bytes(data[:length])
