@@ -10,9 +10,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from spanmill.data_files import read_yaml
 from spanmill.schema.llm import LLM_COLUMNS
 
 COLUMN_TYPES = {column.name: column.type for column in LLM_COLUMNS}
@@ -21,10 +21,6 @@ COMMON = "common"
 """The mapping file that is asked last on every row, whatever its dialect."""
 
 Scalar = str | bool | int | float
-
-
-def _read_yaml(text: str) -> Any:
-    return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
 
 
 class _Part(BaseModel):
@@ -197,7 +193,7 @@ def load_dialects() -> dict[str, Dialect]:
     found = []
     for file in files("spanmill.llm").joinpath("dialects").iterdir():
         if file.name.endswith(".yaml"):
-            dialect = Dialect.model_validate(_read_yaml(file.read_text(encoding="utf-8")))
+            dialect = Dialect.model_validate(read_yaml(file))
             if f"{dialect.dialect}.yaml" != file.name:
                 raise ValueError(f"{file.name} says that it is the dialect {dialect.dialect}")
             found.append(dialect)
@@ -207,5 +203,4 @@ def load_dialects() -> dict[str, Dialect]:
 @cache
 def load_canonical() -> Canonical:
     """What `canonical.yaml` says."""
-    text = files("spanmill.llm").joinpath("canonical.yaml").read_text(encoding="utf-8")
-    return Canonical.model_validate(_read_yaml(text))
+    return Canonical.model_validate(read_yaml(files("spanmill.llm").joinpath("canonical.yaml")))

@@ -13,8 +13,7 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
-import yaml
-
+from spanmill.data_files import read_yaml
 from spanmill.llm.prices.tariff import Changes, Prices, Tariff
 
 if TYPE_CHECKING:
@@ -47,8 +46,7 @@ class Listed:
 
 @cache
 def _data() -> dict[str, Any]:
-    text = resources.files("spanmill.llm.prices").joinpath("providers.yaml").read_text(encoding="utf-8")
-    data: dict[str, Any] = yaml.safe_load(text)
+    data: dict[str, Any] = read_yaml(resources.files("spanmill.llm.prices").joinpath("providers.yaml"))
     data["prefix"] = re.compile("|".join(data["model_prefixes"]), re.IGNORECASE)
     return data
 
