@@ -18,7 +18,8 @@ _ROLES = {
     **dict.fromkeys(("tool", "function", "ipython", "observation"), "tool"),
 }
 _NO_ROLES = ("", "unknown", "generic", "remove")
-_FINISH = ("finish_reason", "stop_reason", "stopReason", "finishReason", "done_reason")
+FINISH_KEYS = ("finish_reason", "stop_reason", "stopReason", "finishReason", "done_reason")
+"""What providers call the reason for which an answer ended."""
 _THOUGHTS = ("reasoning_content", "reasoning")
 _MORE = frozenset((*_THOUGHTS, "additional_kwargs", "refusal", "audio", "tool_calls", "function_call"))
 """What may be said beside the content."""
@@ -104,7 +105,7 @@ class Conversation:
                     found += parts({**extra, "type": key}) if isinstance(extra, dict) else parts(extra)
             _add_calls(found, message)
         if self.is_answer and finish_reason is None:
-            finish_reason = next_text(message, _FINISH)
+            finish_reason = next_text(message, FINISH_KEYS)
         self.add(role, found, message.get("name"), finish_reason)
 
     def role_of(self, message: Mapping[Any, Any]) -> str:

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from spanmill.llm.messages.conversation import FINISH_KEYS
+
 _TYPES = ("human", "ai", "system", "tool", "function", "chat", "developer")
 _SUFFIXES = ("MessageChunk", "Message")
-_FINISH = ("finish_reason", "stop_reason", "stopReason", "finishReason", "done_reason")
 
 
 def unwrapped(value: Mapping[Any, Any]) -> tuple[str | None, Mapping[Any, Any]] | None:
@@ -41,7 +42,7 @@ def finish_reason(fields: Mapping[Any, Any]) -> object:
     metadata = fields.get("response_metadata")
     if not isinstance(metadata, dict):
         return None
-    return next((metadata[key] for key in _FINISH if key in metadata), None)
+    return next((metadata[key] for key in FINISH_KEYS if key in metadata), None)
 
 
 def pair(value: object) -> Mapping[str, Any] | None:
