@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -16,6 +17,7 @@ from spanmill import replay_options
 from spanmill.errors import ConfigError, SpanmillError, StartError
 from spanmill.exit_codes import ExitCode
 from spanmill.generate.options import Protocol
+from spanmill.offline import options as offline
 from spanmill.signal import Signal
 
 app = typer.Typer(
@@ -259,6 +261,34 @@ def replay(
     raise typer.Exit(
         run_replay(Options(sources, target, configured, selection, since, until, dry_run, rate, delete, give_up_after))
     )
+
+
+@app.command()
+def gate(
+    results: offline.Results,
+    minimum: offline.Minimum = None,
+    evaluator: offline.OfEvaluator = None,
+    by: offline.By = None,
+    baseline: offline.Baseline = None,
+    max_drop: offline.MaxDrop = None,
+    max_failed: offline.MaxFailed = 0.05,
+    min_count: offline.MinCount = 10,
+    strict: offline.Strict = False,
+    confidence: offline.Confidence = 0.95,
+    where: offline.Where = "",
+    output_format: offline.ReportFormat = offline.Format.TABLE,
+    output: offline.ReportOutput = None,
+) -> None:
+    """Say whether verdicts are good enough: means of scores by evaluator, and by group, with their intervals.
+
+    Exits 0 when they are, 1 when they are not or there are none, 2 when the question makes no sense.
+    """
+    from spanmill.offline.gate import Rules
+    from spanmill.offline.gate_run import GateOptions, run_gate
+
+    rules = Rules(max_failed=max_failed, min_count=min_count, strict=strict, confidence=confidence)
+    chosen = GateOptions(results, minimum or (), evaluator or (), by or (), baseline, max_drop, where, rules)
+    raise typer.Exit(run_gate(replace(chosen, output_format=output_format, output=output)))
 
 
 def _read(sources: list[str], overrides: list[str] | None) -> Any:

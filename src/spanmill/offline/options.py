@@ -1,0 +1,50 @@
+"""The arguments and options of `spanmill gate`, `dataset` and `evaluate`. Imports nothing heavy: every verb's help goes
+through here."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Format(StrEnum):
+    """How a report is written."""
+
+    TABLE = "table"
+    JSON = "json"
+    JUNIT = "junit"
+
+
+Where = Annotated[
+    str, typer.Option(metavar="SQL", help="Only rows for which this is true: feature = 'search'. DuckDB's dialect.")
+]
+
+Results = Annotated[
+    Path,
+    typer.Argument(
+        metavar="RESULTS", help="What evaluate writes (Parquet, JSON lines), or what a parquet or duckdb exporter does."
+    ),
+]
+Minimum = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--min", metavar="MEAN", help="What the mean must reach, 0 to 1; relevance=0.8 for one evaluator; may repeat."
+    ),
+]
+OfEvaluator = Annotated[list[str] | None, typer.Option("--evaluator", metavar="NAME", help="Only this; may repeat.")]
+By = Annotated[
+    list[str] | None, typer.Option(metavar="COLUMN", help="Also look at each of its values: language; may repeat.")
+]
+Baseline = Annotated[Path | None, typer.Option(metavar="OLD", help="Results to compare with.")]
+MaxDrop = Annotated[float | None, typer.Option(min=0, max=1, help="What a mean may drop from the baseline; 0.05.")]
+MaxFailed = Annotated[float, typer.Option(min=0, max=1, help="The share of answers that may have failed.")]
+MinCount = Annotated[int, typer.Option(min=1, help="Scores that an evaluator, or a group to be judged, must have.")]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="The unfavourable ends of intervals must hold, not only means and changes.")
+]
+Confidence = Annotated[float, typer.Option(min=0.5, max=0.9999, help="Of the intervals.")]
+ReportFormat = Annotated[Format, typer.Option("--format", help="Table, JSON, or JUnit's XML.")]
+ReportOutput = Annotated[
+    Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the report here, and print a table.")
+]
