@@ -207,6 +207,11 @@ class Sampler:
     # What is to be remembered.
 
     @property
+    def pending(self) -> int:
+        """Traces that are not decided."""
+        return len(self.index) - len(self.kept) - len(self.dropped)
+
+    @property
     def committed(self) -> int:
         """Everything up to this record is done with."""
         firsts = [kept.first for kept in self.late]
