@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -44,7 +44,7 @@ def numbers(sampler: Sampler, slots: np.ndarray) -> list[int]:
     return [int(number) for number in sampler.index.ids[slots, 1]]
 
 
-def a_pass(sampler: Sampler, decided: int, kept: int, cache: int = 3) -> Pass:
+def a_pass(sampler: Sampler, decided: int, kept: int, cache: int) -> Pass:
     """Decides the pending traces whose bit is in `decided`, and keeps those whose bit is in `kept`."""
     slots = np.array([s for s in sampler.index.in_state(PENDING) if decided >> int(sampler.index.ids[s, 1]) & 1], int)
     keeps = np.array([bool(kept >> number & 1) for number in numbers(sampler, slots)], bool)
@@ -101,10 +101,10 @@ class Model:
         return sorted(out)
 
 
-@given(RECORDS, CHOICES, st.sampled_from([0, 3_000, 10**9]))
+@given(RECORDS, CHOICES, st.sampled_from([0, 3_000, 10**9]), st.integers(0, 3))
 @settings(max_examples=80, deadline=None)
 def test_every_span_goes_out_with_its_trace_or_not_at_all_whatever_memory_there_is(
-    records: list[list[int]], choices: list[tuple[int, int, int]], memory: int
+    records: list[list[int]], choices: list[tuple[int, int, int]], memory: int, cache: int
 ) -> None:
     sampler, model, sequence = Sampler(HeldSpans(memory), list(NAMES)), Model(), 0
     for count, decided, kept in choices:
@@ -114,7 +114,7 @@ def test_every_span_goes_out_with_its_trace_or_not_at_all_whatever_memory_there_
         for traces in taken:
             sequence += 1
             model.take(sequence, traces)
-        made = a_pass(sampler, decided << 1, kept << 1)
+        made = a_pass(sampler, decided << 1, kept << 1, cache)
         out = sampler.apply(made, emit=True)
         assert span_ids(out) == model.apply(made)
         if out is not None:
@@ -126,10 +126,11 @@ def test_every_span_goes_out_with_its_trace_or_not_at_all_whatever_memory_there_
         assert sampler.pending == len(model.pending)
 
 
-@given(RECORDS, CHOICES, st.integers(0, 12), st.integers(0, 12))
+@given(RECORDS, CHOICES, st.integers(0, 12), st.integers(0, 12), st.integers(0, 3))
+@example([[1], [2], [2]], [(2, 2, 0), (1, 0, 0)], 1, 1, 0)
 @settings(max_examples=80, deadline=None)
 def test_a_sampler_that_begins_with_a_snapshot_and_repeats_the_passes_is_as_it_was(
-    records: list[list[int]], choices: list[tuple[int, int, int]], snapshot_at: int, committed_at: int
+    records: list[list[int]], choices: list[tuple[int, int, int]], snapshot_at: int, committed_at: int, cache: int
 ) -> None:
     """The cursor may be anywhere between what the snapshot and what the end would allow."""
     sampler, sequence = Sampler(HeldSpans(10**9), list(NAMES)), 0
@@ -139,7 +140,7 @@ def test_a_sampler_that_begins_with_a_snapshot_and_repeats_the_passes_is_as_it_w
         if taken:
             sampler.take([record(sequence + 1 + place, traces) for place, traces in enumerate(taken)])
         sequence += len(taken)
-        passes.append(a_pass(sampler, decided << 1, kept << 1))
+        passes.append(a_pass(sampler, decided << 1, kept << 1, cache))
         sampler.apply(passes[-1], emit=False)
         if step <= committed_at:
             cursor = sampler.committed
