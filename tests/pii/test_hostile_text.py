@@ -6,11 +6,11 @@ import time
 import pyarrow as pa
 import pytest
 
+from spanmill.pii.budget import SECONDS_PER_BYTE, SECONDS_PER_TEXT
 from spanmill.pii.detector import custom_detector
 from spanmill.pii.detectors import CATALOGUE
 from spanmill.pii.engine import PatternError
 from spanmill.pii.finder import Finder
-from spanmill.pii.search import SECONDS_PER_BYTE, SECONDS_PER_TEXT
 
 FINDER = Finder(CATALOGUE)
 SMALL, FACTOR = 100_000, 10

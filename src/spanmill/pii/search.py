@@ -1,6 +1,5 @@
 """The searches of all detectors: which texts of a column are worth one, and what is found in one text."""
 
-import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -9,6 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from spanmill.pii.budget import Budget
 from spanmill.pii.detector import Detector, Form
 from spanmill.pii.engine import pattern_set, searcher, tester
 from spanmill.pii.neighbours import stands_alone
@@ -17,10 +17,6 @@ Found = tuple[int, int, int]
 """Start, end and detector."""
 RETRIED_BYTES = 64
 """After a refused candidate at most this long, the search goes on within it."""
-SECONDS_PER_TEXT, SECONDS_PER_BYTE = 0.02, 5e-6
-"""CPU time for a user's pattern in one text: so much, and so much for each of its bytes. RE2 is linear for one match;
-a pattern that has a match at every byte and reads on to the end each time is not."""
-_STEPS_BETWEEN_CLOCKS = 64
 _FEW_TEXTS = 1_000
 """Arrow compiles a pattern for every column. For so few texts one that is compiled is quicker."""
 _BEFORE_BYTES = 64
@@ -90,8 +86,7 @@ class _Search:
     def __call__(self, text: bytes, shadow: bytes) -> Iterator[Found]:
         if self._has_word is not None and self._has_word(text, 0)[0] < 0:
             return
-        limit = SECONDS_PER_TEXT + SECONDS_PER_BYTE * len(text)
-        at, steps, started = 0, 0, time.thread_time() if self.form.unicode else 0.0
+        at, budget = 0, Budget(text) if self.form.unicode else None
         while at < len(text):
             start, end = self._search(text, at)
             if start < 0:
@@ -102,10 +97,7 @@ class _Search:
                 at = kept
             else:
                 at = start + 1 if end - start <= RETRIED_BYTES else end
-            steps += 1
-            measured = self.form.unicode and steps % _STEPS_BETWEEN_CLOCKS == 0
-            if measured and at < len(text) and time.thread_time() - started > limit:
-                # What is not searched might hold what the user wants masked.
+            if budget is not None and budget.is_used_up() and at < len(text):
                 yield at, len(text), self.detector
                 return
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import hmac
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -10,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from spanmill.pii.budget import Budget
 from spanmill.pii.engine import compile_pattern
-from spanmill.pii.search import SECONDS_PER_BYTE, SECONDS_PER_TEXT
 from spanmill.processors.redaction.config import RedactionProcessorConfig
 
 _MASK: Final = "****"
@@ -19,7 +18,6 @@ _EVERYTHING: Final = ".*"
 """Within a line: as in the Collector, each line of a hidden value is masked by itself, and the line breaks show."""
 _SHORT_BYTES: Final = 1024
 """Arrow masks all matches in one call that nothing can stop. The time for it may grow with the square of the length."""
-_STEPS_BETWEEN_CLOCKS: Final = 64
 _CONTINUATION: Final = 0b10
 """The two highest bits of the bytes of a UTF-8 character but the first."""
 
@@ -84,14 +82,13 @@ def replaced(text: bytes, search: Search, digest: Digest) -> bytes:
     """Every match in UTF-8 text replaced by its digest.
 
     A match without characters counts unless it is right behind another, as RE2 and Go have it and Python has not. Where
-    that takes too long, the rest of the text is one match: what is not searched might hold what is blocked.
+    that takes too long, the rest of the text is one match.
     """
-    limit, started = SECONDS_PER_TEXT + SECONDS_PER_BYTE * len(text), time.thread_time()
-    parts, at, end, steps = [], 0, -1, 0
+    budget = Budget(text)
+    parts, at, end = [], 0, -1
     while at <= len(text) and (match := search(text, at)) is not None:
         start, stop = match.span()
-        steps += 1
-        if steps % _STEPS_BETWEEN_CLOCKS == 0 and time.thread_time() - started > limit:
+        if budget.is_used_up():
             start, stop = max(end, 0), len(text)
         if start == stop == end:
             at = _next_character(text, at)
