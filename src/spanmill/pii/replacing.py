@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spanmill.pii.finder import Findings
+from spanmill.pii.modes import MIN_KEY_BYTES, Mode
 
 Integers = npt.NDArray[np.int64]
-Mode = Literal["replace", "partial", "hmac", "drop"]
 
-MIN_KEY_BYTES = 16
 FAILED = "<MASKING FAILED>"
 """What is put in place of a value that could not be masked."""
 _KEY_ID = re.compile(r"[0-9A-Za-z_.-]{1,64}")

@@ -1,18 +1,17 @@
 """Configuration of the pii_masking processor."""
 
 from collections.abc import Iterator
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, ValidationInfo, model_validator
 
 from spanmill.config.base import Misfit, Model, warn
 from spanmill.config.values import Flag, Positive, Secret, invalid
+from spanmill.pii.modes import MIN_KEY_BYTES, Mode
 from spanmill.signal import Signal
 
-Mode = Literal["replace", "partial", "hmac", "drop"]
 DetectorName = Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,63}$")]
 Text = Annotated[str, Field(min_length=1)]
-MIN_KEY_BYTES = 16
 
 
 class DetectorOptions(Model):

@@ -8,10 +8,11 @@ from spanmill.pii.detector import Detector, custom_detector
 from spanmill.pii.detectors import CATALOGUE
 from spanmill.pii.finder import Finder
 from spanmill.pii.masker import SECRET, Allow, Finds, Masker
+from spanmill.pii.modes import Mode
 from spanmill.pii.places import Options
 from spanmill.pii.replacing import HmacKey, Style
 from spanmill.pii.secret_keys import DEFAULT_SECRET_KEYS, SecretKeys, key_words
-from spanmill.processors.pii_masking.config import Mode, PiiMaskingProcessorConfig
+from spanmill.processors.pii_masking.config import PiiMaskingProcessorConfig
 from spanmill.processors.pii_masking.misfits import detectors_in_use
 
 _NEVER_PARTIAL_BY_DEFAULT: Final = (SECRET, "url_credentials")
