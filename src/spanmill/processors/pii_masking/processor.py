@@ -1,8 +1,7 @@
 """The pii_masking processor."""
 
 import asyncio
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections import Counter
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,8 +10,8 @@ from spanmill.batch import Batch
 from spanmill.component import Host, Settings
 from spanmill.errors import Busy, StartError, is_defect
 from spanmill.pii.batches import mask_batch
-from spanmill.pii.masker import FAILED, FAILED_COUNT
-from spanmill.pii.places import Counts, Masked, Masker, Options
+from spanmill.pii.masker import FAILED, FAILED_COUNT, Masked
+from spanmill.pii.places import Counts, Masker, Options
 from spanmill.pii.secret_keys import SecretKeys
 from spanmill.processors.pii_masking.config import PiiMaskingProcessorConfig
 from spanmill.telemetry.lines import trace_without_message
@@ -93,13 +92,6 @@ class PiiMaskingProcessor:
         return replaced
 
 
-class _Answer(NamedTuple):
-    """What a masker answers."""
-
-    texts: pa.StringArray
-    counts: Mapping[str, int]
-
-
 class _Blind:
     """A masker that looks at nothing: every text is replaced."""
 
@@ -107,7 +99,7 @@ class _Blind:
 
     def mask(self, texts: pa.StringArray) -> Masked:
         replaced = pc.if_else(texts.is_valid(), FAILED, pa.scalar(None, pa.string()))
-        return _Answer(replaced, {})
+        return Masked(replaced, Counter())
 
     def mask_values(self, keys: pa.StringArray, texts: pa.StringArray) -> Masked:
         return self.mask(texts)
