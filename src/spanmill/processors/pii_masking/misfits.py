@@ -1,19 +1,19 @@
 """What in the configuration only the detectors and their engine can judge: names, patterns, checksums, places."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import Final
 
 import pyarrow as pa
 
 from spanmill.config.base import Misfit
+from spanmill.config.patterns import refused_pattern
 from spanmill.config.problems import did_you_mean, one_of
 from spanmill.otlp.codec import decode
 from spanmill.pii.checksums import CHECKSUMS
 from spanmill.pii.detector import custom_detector
 from spanmill.pii.detectors import CATALOGUE
-from spanmill.pii.engine import PatternError, compile_pattern
 from spanmill.pii.masker import FAILED_COUNT, SECRET
 from spanmill.pii.secret_keys import DEFAULT_SECRET_KEYS, key_words
 from spanmill.processors.pii_masking.config import PiiMaskingProcessorConfig
@@ -32,7 +32,7 @@ def misfits(config: PiiMaskingProcessorConfig) -> Iterator[Misfit]:
     yield from _custom(config)
     yield from _secret_keys(config)
     for index, pattern in enumerate(config.allow.patterns):
-        yield from _refused(_compiled, pattern, ("allow", "patterns", index))
+        yield from refused_pattern(pattern, ("allow", "patterns", index))
     for key, patterns in (("include", config.scope.include), ("exclude", config.scope.exclude)):
         yield from _unknown_places(key, patterns)
 
@@ -72,23 +72,11 @@ def _custom(config: PiiMaskingProcessorConfig) -> Iterator[Misfit]:
         if custom.checksum is not None and custom.checksum not in CHECKSUMS:
             hint = did_you_mean(custom.checksum, CHECKSUMS)
             yield Misfit((*path, "checksum"), "there is no such checksum", one_of(CHECKSUMS), hint)
-        yield from _refused(_detector, custom.pattern, (*path, "pattern"))
+        yield from refused_pattern(custom.pattern, (*path, "pattern"), _detector)
 
 
 def _detector(pattern: str) -> object:
     return custom_detector("custom", pattern)
-
-
-def _compiled(pattern: str) -> object:
-    return compile_pattern(pattern, unicode=True, capped=True)
-
-
-def _refused(compiled: Callable[[str], object], pattern: str, path: tuple[str | int, ...]) -> Iterator[Misfit]:
-    """What is wrong with a pattern, in the engine's words."""
-    try:
-        compiled(pattern)
-    except PatternError as error:
-        yield Misfit(path, f"the pattern cannot be used: {error}", "a regular expression in RE2's syntax")
 
 
 def _secret_keys(config: PiiMaskingProcessorConfig) -> Iterator[Misfit]:

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import BeforeValidator, ValidationInfo, model_validator
 
 from spanmill.config.base import Misfit, Model, warn
+from spanmill.config.patterns import refused_pattern
 from spanmill.config.values import Flag, Secret, invalid
 from spanmill.signal import Signal
 
@@ -85,12 +86,6 @@ class RedactionProcessorConfig(Model):
         return self
 
     def misfits(self, signal: Signal) -> Iterator[Misfit]:
-        from spanmill.pii.engine import PatternError, compile_pattern
-
         for key in _PATTERNS:
             for index, pattern in enumerate(getattr(self, key)):
-                try:
-                    compile_pattern(pattern, unicode=True, capped=True)
-                except PatternError as error:
-                    expected = "a regular expression in RE2's syntax"
-                    yield Misfit((key, index), f"the pattern cannot be used: {error}", expected)
+                yield from refused_pattern(pattern, (key, index))
