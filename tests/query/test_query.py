@@ -91,7 +91,7 @@ async def test_an_sql_mistake_is_pointed_at_with_the_columns_there_are_and_no_tr
     assert "LINE 1: select nam from spans\n               ^^^" in result.stderr
     assert "Columns of spans: trace_id, span_id," in result.stderr
     assert "Traceback" not in result.output
-    assert "Tables: logs, metrics, spans." in run("from spanz", "-d", directory).stderr
+    assert "Tables: evaluations, logs, metrics, spans." in run("from spanz", "-d", directory).stderr
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from spanmill.exit_codes import ExitCode
 from spanmill.query.output import write_csv, write_json, write_table
 from spanmill.query.session import open_session
 from spanmill.query.source import NothingStored, directory_to_query
-from spanmill.schema import TABLES
+from spanmill.schema import DERIVED, TABLES
 from spanmill.storage.commits import CorruptLog
 
 _ROWS_AT_ONCE = 1_000
@@ -87,10 +87,16 @@ def explain(message: str, sql: str) -> str:
     """DuckDB's message, which points into the SQL, and the columns that there are when one was not found."""
     lines = [message]
     if "not found" in message or "does not have a column" in message:
-        used = [table for table in TABLES.values() if re.search(rf"\b{table.name}\b", sql, re.IGNORECASE)]
-        lines += [f"Columns of {table.name}: {', '.join(table.schema.names)}." for table in used]
+        used = {name: columns for name, columns in _columns().items() if re.search(rf"\b{name}\b", sql, re.IGNORECASE)}
+        lines += [f"Columns of {name}: {', '.join(columns)}." for name, columns in used.items()]
     elif "with name" in message and "does not exist" in message:
-        lines.append(f"Tables: {', '.join(sorted(table.name for table in TABLES.values()))}.")
+        lines.append(f"Tables: {', '.join(sorted(_columns()))}.")
     elif "file system operations are disabled" in message:
         lines.append("A query reads the stored tables only; it opens no other file and writes none.")
     return "\n".join(lines)
+
+
+def _columns() -> dict[str, list[str]]:
+    """The columns of each table that a query may name."""
+    tables = {table.name: table.schema.names for table in TABLES.values()}
+    return tables | {derived.name: list(derived.columns) for derived in DERIVED}

@@ -13,6 +13,7 @@ from spanmill.exporters.duckdb.tail import TAIL, tail_name, tail_numbers
 from spanmill.names import Kind
 from spanmill.schema import Table
 from spanmill.storage.commits import read_state
+from spanmill.storage.parquet_file import SCHEMA_VERSION, schema_version
 
 CONFIGURATIONS = ("config.yaml", "config.example.yaml")
 """Looked for in the working directory when nothing is said about where the rows are."""
@@ -56,6 +57,22 @@ def stored_files(directory: Path, table: Table) -> list[Path]:
     covered = state.positions.get(TAIL_JOURNAL, 0)
     tail = [live / tail_name(number) for number in tail_numbers(Disk().list(live)) if number > covered]
     return [*(settled / path for path in state.files), *tail]
+
+
+def holds_older_versions(directory: Path, table: Table) -> bool:
+    """Whether some of these files may lack columns, because an earlier version wrote them."""
+    root = directory / table.name
+    live = root / TAIL
+    if not live.is_dir():
+        return _has_older(root)
+    # The tail is written in order: no file is older than its first.
+    first = next((number for number in tail_numbers(Disk().list(live)) if number), None)
+    older_tail = first is not None and schema_version(live / tail_name(first)) != SCHEMA_VERSION
+    return older_tail or _has_older(root / SETTLED)
+
+
+def _has_older(store: Path) -> bool:
+    return any(file.schema != SCHEMA_VERSION for file in read_state(store).files.values())
 
 
 def _configured(sources: Sequence[str]) -> Path:

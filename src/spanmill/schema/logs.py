@@ -14,6 +14,7 @@ from spanmill.schema.columns import (
     text_or_null,
     timestamp,
 )
+from spanmill.schema.evaluations import EVALUATION_COLUMNS
 from spanmill.schema.inverse import logs as inverse
 from spanmill.schema.llm import LOG_COLUMNS
 from spanmill.schema.table import Column, Table
@@ -55,6 +56,7 @@ LOGS = Table(
         *RESOURCE_COLUMNS,
         ATTRIBUTES_COLUMN,
         *LOG_COLUMNS,
+        *EVALUATION_COLUMNS,
     ),
     time_column="time",
     inverse=inverse.LOGS,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import pyarrow as pa
@@ -9,8 +10,10 @@ import pyarrow.parquet as pq
 
 from spanmill.schema import Table
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Version of the stored tables; in every file's metadata as `spanmill.schema`, with `spanmill.table` beside it."""
+
+_SCHEMA = "spanmill.schema"
 
 _DISTINCT = frozenset(
     {
@@ -18,11 +21,16 @@ _DISTINCT = frozenset(
         *("attributes.key_value.value", "input", "output", "system_instructions", "body", "status_message"),
         *("session_id", "user_id", "value", "value_int", "sum", "min", "max", "time_to_first_token_ms"),
         *("input_cost_usd", "output_cost_usd", "cost_usd"),
+        *("evaluation_explanation", "evaluation_lag_seconds", "evaluation_response_id", "evaluation_user_id"),
+        "evaluation_session_id",
     }
 )
 """Columns whose values rarely repeat: a dictionary would only cost time (a quarter of the time of writing a file)."""
 _UNRANGED = frozenset(
-    {"trace_id", "span_id", "parent_span_id", "input", "output", "system_instructions", "body", "status_message"}
+    {
+        *("trace_id", "span_id", "parent_span_id", "input", "output", "system_instructions", "body", "status_message"),
+        *("evaluation_explanation", "evaluation_response_id"),
+    }
 )
 """Columns whose least and greatest value rule no row group out, as of anything inside lists and maps."""
 _LOOKED_UP = "trace_id"
@@ -49,7 +57,7 @@ class FileOptions:
 
 def open_writer(file: BinaryIO, table: Table, options: FileOptions, first: pa.Table, metadata: dict[str, str]) -> Any:
     """A `ParquetWriter` for rows like `first`, which are not written yet. Timestamps keep their nanoseconds."""
-    described = {"spanmill.table": table.name, "spanmill.schema": str(SCHEMA_VERSION), **metadata}
+    described = {"spanmill.table": table.name, _SCHEMA: str(SCHEMA_VERSION), **metadata}
     codec = options.compression.upper()
     paths = list(_leaves(table.stored_schema))
     empty = {name for name in table.stored_schema.names if first.column(name).null_count == len(first)}
@@ -66,6 +74,15 @@ def open_writer(file: BinaryIO, table: Table, options: FileOptions, first: pa.Ta
         write_page_index=True,
         bloom_filter_options=bloom if _LOOKED_UP in table.stored_schema.names and _LOOKED_UP not in empty else None,
     )
+
+
+def schema_version(path: Path) -> int:
+    """The version in a file's metadata; 0 where there is none, or no file that can be read."""
+    try:
+        found = (pq.read_metadata(path).metadata or {}).get(_SCHEMA.encode(), b"")
+    except (OSError, pa.ArrowException):
+        return 0
+    return int(found) if found.isdigit() else 0
 
 
 def _levels(options: FileOptions, paths: list[str], empty: set[str]) -> dict[str, int] | None:

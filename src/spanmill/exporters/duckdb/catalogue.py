@@ -18,7 +18,7 @@ up with a comment until its last part lies in the last place but one of a block 
 one block more than the one before, once in some thousand settled files, has other headers.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,7 @@ from typing import Any, Protocol
 import duckdb
 
 from spanmill.disk import Disk, temporary
-from spanmill.schema import Table
+from spanmill.schema import DERIVED, Derived, Table
 
 _STORAGE_VERSION = "v1.2.0"
 """The oldest DuckDB that shall be able to open a catalogue."""
@@ -55,13 +55,16 @@ class View:
     guard: Path
     mixed: bool = False
     """Whether settled files are of different versions of the schema."""
+    tail_mixed: bool = False
+    """Whether files of the tail are of different versions."""
     empty: Path | None = None
     """A file without rows of the present schema."""
 
     def sql(self) -> str:
         """The view's query."""
         columns = ", ".join(quoted_name(name) for name in self.table.schema.names)
-        tail = f"read_parquet({quoted(self.tail / '*.parquet')}, filename = true)"
+        by_name = ", union_by_name = true" if self.tail_mixed else ""
+        tail = f"read_parquet({quoted(self.tail / '*.parquet')}, filename = true{by_name})"
         parts = [f"{tail} WHERE filename > {quoted(self.after)}", f"read_parquet({quoted(self.guard)})"]
         if self.settled:
             parts.insert(0, read_files(self.settled, self.empty if self.mixed else None))
@@ -93,6 +96,13 @@ class Viewed(Protocol):
     def table(self) -> Table: ...
 
     def sql(self) -> str: ...
+
+
+def derived_sql(derived: Derived, source: str) -> str:
+    """The query of a view that takes its rows from `source`: the name of a table, or a query in brackets."""
+    columns = ", ".join(f"{quoted_name(held)} AS {quoted_name(name)}" for name, held in derived.columns.items())
+    chosen = f"{quoted_name(derived.where_set)} IS NOT NULL"
+    return f"SELECT {columns} FROM {source} WHERE {chosen}"  # noqa: S608 - all is quoted
 
 
 def read_files(paths: Iterable[Path], empty: Path | None = None) -> str:
@@ -163,6 +173,14 @@ def _build(path: Path, views: Sequence[Viewed]) -> None:
         filling += lacking * _PART_BYTES if lacking > 0 else -_PART_BYTES // 2
 
 
+def _create(connection: Any, name: str, sql: str, docs: Mapping[str, str]) -> None:
+    """Create one view and say what its columns are."""
+    view = f"catalogue.main.{quoted_name(name)}"
+    connection.execute(f"CREATE VIEW {view} AS {sql}")
+    for column, doc in docs.items():
+        connection.execute(f"COMMENT ON COLUMN {view}.{quoted_name(column)} IS {quoted(doc)}")
+
+
 def _write(path: Path, views: Iterable[Viewed], filling: int) -> int:
     """Write a catalogue with so many bytes of filling. Gives the number of parts to add until it is full.
 
@@ -173,10 +191,11 @@ def _write(path: Path, views: Iterable[Viewed], filling: int) -> int:
         connection.execute(f"ATTACH {quoted(path)} AS catalogue (STORAGE_VERSION {quoted(_STORAGE_VERSION)})")
         connection.execute("BEGIN")
         for view in views:
-            name = f"catalogue.main.{quoted_name(view.table.name)}"
-            connection.execute(f"CREATE VIEW {name} AS {view.sql()}")
-            for column in view.table.columns:
-                connection.execute(f"COMMENT ON COLUMN {name}.{quoted_name(column.name)} IS {quoted(column.doc)}")
+            sql = view.sql()
+            _create(connection, view.table.name, sql, {column.name: column.doc for column in view.table.columns})
+            for derived in (derived for derived in DERIVED if derived.of is view.table):
+                # Not by the other view's name, which a catalogue that is attached to another does not find.
+                _create(connection, derived.name, derived_sql(derived, f"({sql})"), derived.docs())
         connection.execute("CREATE MACRO catalogue.main.spanmill_filling() AS NULL")
         connection.execute(f"COMMENT ON MACRO catalogue.main.spanmill_filling IS {quoted('.' * filling)}")
         connection.execute("COMMIT")

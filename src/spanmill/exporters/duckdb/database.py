@@ -100,5 +100,6 @@ def view_of(table: LiveTable) -> View:
         tail.path(settled),
         tail.guard(settled),
         any(file.schema != SCHEMA_VERSION for file in state.files.values()),
+        any(file.schema != SCHEMA_VERSION for file in tail.files),
         tail.path(0),
     )

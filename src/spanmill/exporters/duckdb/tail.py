@@ -22,7 +22,7 @@ from spanmill.component import Position
 from spanmill.disk import Directories, Disk, is_temporary, write_whole
 from spanmill.schema import Table
 from spanmill.storage.commits import CorruptLog
-from spanmill.storage.parquet_file import FileOptions, open_writer
+from spanmill.storage.parquet_file import SCHEMA_VERSION, FileOptions, open_writer, schema_version
 
 _POSITIONS = b"spanmill.positions"
 TAIL, GUARD = "tail", "guard"
@@ -35,6 +35,8 @@ class TailFile:
     number: int
     bytes: int
     positions: tuple[Position, ...]
+    schema: int
+    """Version of the table's schema."""
 
 
 def tail_name(number: int) -> str:
@@ -73,6 +75,7 @@ class Tail:
         # A file may have been seen under its name without being there for good; now it is.
         self._disk.sync_directory(self.directory)
         self._ensure_empty(self.directory / tail_name(0))
+        self._renew_empty([self.path(0), *(self._guards / name for name in self._disk.list(self._guards))])
         numbers = tail_numbers(self._disk.list(self.directory))
         self.files = tuple(self._describe(number) for number in numbers if number > settled)
         self._next = max(numbers[-1], settled) + 1
@@ -85,7 +88,7 @@ class Tail:
         """Add one file. On return its rows can be read and are on the disk. Raises `OSError`: then try again."""
         path = self.path(self._next)
         write_whole(self._disk, path, lambda file: self._write(file, parts, positions))
-        added = TailFile(self._next, path.stat().st_size, tuple(positions))
+        added = TailFile(self._next, path.stat().st_size, tuple(positions), SCHEMA_VERSION)
         with self._lock:
             self.files = (*self.files, added)
         self._next += 1
@@ -133,6 +136,12 @@ class Tail:
         if not path.exists():
             write_whole(self._disk, path, lambda file: self._write(file, iter(()), ()))
 
+    def _renew_empty(self, paths: Iterable[Path]) -> None:
+        """Have the present schema in files without rows, as those of an earlier version lack columns."""
+        for path in paths:
+            if schema_version(path) != SCHEMA_VERSION:
+                write_whole(self._disk, path, lambda file: self._write(file, iter(()), ()))
+
     def _describe(self, number: int) -> TailFile:
         path = self.path(number)
         try:
@@ -142,4 +151,4 @@ class Tail:
             raise CorruptLog(
                 f"{path}: not a file that this exporter wrote, or damaged: {error}; move it away"
             ) from error
-        return TailFile(number, path.stat().st_size, positions)
+        return TailFile(number, path.stat().st_size, positions, schema_version(path))
