@@ -31,7 +31,6 @@ _ABSENT: Final[dict[Kind, dict[str, str]]] = {
         "metricsgeneration": _NO_OTTL,
         "groupbyattrs": _NO_OTTL,
         "tail_sampling": "Not in Spanmill yet: filter drops single spans by SQL, not whole traces.",
-        "probabilistic_sampler": "Not in Spanmill yet: sample in the SDK (OTEL_TRACES_SAMPLER=traceidratio).",
         "span": "Not in Spanmill: set the name in the SDK.",
         "groupbytrace": "Not needed: rows of a trace are put together by queries.",
         "resourcedetection": _NO_ENRICH,

@@ -79,6 +79,13 @@ COMPONENTS: Final[tuple[ComponentType, ...]] = (
     _in_package(Kind.PROCESSORS, "filter", "Filter", "drops rows by SQL conditions"),
     _in_package(
         Kind.PROCESSORS,
+        "probabilistic_sampler",
+        "ProbabilisticSampler",
+        "keeps a share of the traces or log records",
+        signals=frozenset({Signal.TRACES, Signal.LOGS}),
+    ),
+    _in_package(
+        Kind.PROCESSORS,
         "gen_ai_normalizer",
         "GenAiNormalizer",
         "fills the columns about LLM calls",

@@ -111,6 +111,7 @@ def _misfits(configuration: Configuration, root: Tree) -> list[Problem]:
                 path = (section, str(component), *misfit.path)
                 tree = root.nearest(path)
                 found = describe(tree.value) if tree.text else ""
-                problem = Problem(misfit.problem, dotted(path), tree.at_key(), misfit.expected, found, misfit.hint)
-                problems[problem] = None
+                severity = Severity.WARNING if misfit.warning else Severity.ERROR
+                where = dotted(path), tree.at_key()
+                problems[Problem(misfit.problem, *where, misfit.expected, found, misfit.hint, severity)] = None
     return list(problems)

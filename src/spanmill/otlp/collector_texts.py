@@ -18,8 +18,10 @@ from spanmill.arrays import replaced
 from spanmill.otlp.messages import AnyValue
 from spanmill.schema.inverse.messages import serialize
 
+_DIGITS: Final = r"[0-9](?:_?[0-9])*"
 _FLOAT: Final = re.compile(
-    r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|inf(?:inity)?|nan)", re.ASCII | re.IGNORECASE
+    rf"[+-]?(?:(?:{_DIGITS}(?:\.(?:{_DIGITS})?)?|\.{_DIGITS})(?:e[+-]?{_DIGITS})?|inf(?:inity)?|nan)",
+    re.ASCII | re.IGNORECASE,
 )
 _PLAIN_FROM: Final = 1e-6
 _PLAIN_BELOW: Final = 1e21

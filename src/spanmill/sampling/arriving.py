@@ -22,35 +22,42 @@ class Thresholds(NamedTuple):
     """Whether it carries one that cannot be read, or that it cannot have passed. The specification has it erased."""
 
 
+class Arrival(NamedTuple):
+    """How rows arrive."""
+
+    randomness: Randomness
+    thresholds: Thresholds
+    carries_randomness: np.ndarray
+    """For each row whether its randomness is not that of its trace id, but written beside it."""
+
+
+def arrival_of(batch: Batch) -> Arrival:
+    """Spans carry what they carry in `trace_state`, log records in the attributes `sampling.*`."""
+    carried = _carried_by(batch)
+    randomness = of_trace_ids(batch.records.column("trace_id"))
+    nothing = np.zeros(len(batch), dtype=bool)
+    if carried is None:
+        return Arrival(randomness, Thresholds(np.zeros(len(batch), np.uint64), nothing, nothing), nothing)
+    if carried.has_randomness.any():
+        values = np.where(carried.has_randomness, carried.randomness, randomness.values)
+        randomness = Randomness(values, carried.has_randomness | randomness.known)
+    known = carried.has_threshold & (randomness.values >= carried.threshold)
+    false = (carried.has_threshold & ~known) | carried.unreadable
+    thresholds = Thresholds(np.where(known, carried.threshold, np.uint64(0)), known, false)
+    return Arrival(randomness, thresholds, carried.has_randomness)
+
+
 def randomness_of(batch: Batch) -> np.ndarray:
     """R of each row, uint64 in [0, 2^56): what it carries as its randomness, or else the low 56 bits of its trace id.
 
-    2^56 - 1, which passes every threshold, where there is neither (`known_randomness` tells).
+    2^56 - 1, which passes every threshold, where there is neither (`arrival_of` tells).
     """
-    return known_randomness(batch).values
-
-
-def known_randomness(batch: Batch) -> Randomness:
-    """The same, and whether the row has any randomness."""
-    return _randomness(batch, carried_by(batch))
+    return arrival_of(batch).randomness.values
 
 
 def thresholds_of(batch: Batch) -> Thresholds:
-    """The thresholds that spans carry in `trace_state`, log records in the attribute `sampling.threshold`."""
-    carried = carried_by(batch)
-    if carried is None or not (carried.has_threshold.any() or carried.unreadable.any()):
-        nothing = np.zeros(len(batch), dtype=bool)
-        return Thresholds(np.zeros(len(batch), np.uint64), nothing, nothing)
-    known = carried.has_threshold & (_randomness(batch, carried).values >= carried.threshold)
-    values = np.where(known, carried.threshold, np.uint64(0))
-    return Thresholds(values, known, (carried.has_threshold & ~known) | carried.unreadable)
-
-
-def carried_by(batch: Batch) -> Carried | None:
-    """What the rows carry of earlier sampling; None when none of them carries anything."""
-    if batch.signal is Signal.TRACES:
-        return tracestate.read(batch.records.column("trace_state"))
-    return log_attributes.read(batch.records.column("attributes"))
+    """What the rows say of the sampling that they have come through."""
+    return arrival_of(batch).thresholds
 
 
 def malformed(batch: Batch) -> np.ndarray:
@@ -60,9 +67,8 @@ def malformed(batch: Batch) -> np.ndarray:
     return log_attributes.malformed(batch.records.column("attributes"))
 
 
-def _randomness(batch: Batch, carried: Carried | None) -> Randomness:
-    of_ids = of_trace_ids(batch.records.column("trace_id"))
-    if carried is None or not carried.has_randomness.any():
-        return of_ids
-    values = np.where(carried.has_randomness, carried.randomness, of_ids.values)
-    return Randomness(values, carried.has_randomness | of_ids.known)
+def _carried_by(batch: Batch) -> Carried | None:
+    """None when no row carries anything."""
+    if batch.signal is Signal.TRACES:
+        return tracestate.read(batch.records.column("trace_state"))
+    return log_attributes.read(batch.records.column("attributes"))

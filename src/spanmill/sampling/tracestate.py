@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from spanmill.sampling.carried import Carried, Reading, carried_of
 from spanmill.sampling.thresholds import DIGITS, NEVER, format_threshold, parse_threshold
-from spanmill.sampling.tracestate_syntax import is_wellformed
+from spanmill.sampling.tracestate_syntax import USUAL, is_wellformed
 
 _FIRST: Final = "ot="
 _MOST_OT_CHARACTERS: Final = 256
@@ -77,7 +77,7 @@ def _with_thresholds(
 def _with_randomness(trace_states: pa.StringArray, rows: np.ndarray, randomness: np.ndarray) -> pa.StringArray:
     """`rv` before the `th` that was just written; where that found no room, neither does this."""
     takes = pc.and_(pa.array(rows, pa.bool_()), pc.starts_with(trace_states, _FIRST + "th:"))
-    rest = pc.binary_slice(trace_states.cast(pa.binary()), len(_FIRST)).cast(pa.string())
+    rest = pc.utf8_slice_codeunits(trace_states, len(_FIRST))
     written = pc.binary_join_element_wise(_FIRST + "rv:", hex_texts(randomness), ";", rest, "")
     return pc.if_else(takes, written, trace_states)
 
@@ -106,6 +106,8 @@ def _members(text: str) -> list[str]:
 
 
 def _read_text(text: str) -> Reading:
+    if usual := USUAL.fullmatch(text):
+        return Reading(parse_threshold(usual["th"]), randomness=int(usual["rv"], 16) if usual["rv"] else None)
     threshold: int | None = None
     randomness: int | None = None
     unreadable = False
@@ -126,6 +128,8 @@ def _entries(members: list[str]) -> list[str]:
 
 
 def _with_threshold(text: str, threshold: int, leave_room: bool) -> str:
+    if threshold < NEVER and (usual := USUAL.fullmatch(text)):
+        return text[: usual.start("th")] + format_threshold(threshold)
     members = _members(text)
     entries = _entries(members)
     if threshold == NEVER and not any(entry.startswith("th:") for entry in entries):
@@ -140,4 +144,6 @@ def _with_threshold(text: str, threshold: int, leave_room: bool) -> str:
     if len(written) + leave_room * _RANDOMNESS_CHARACTERS > _MOST_OT_CHARACTERS:
         written = without
     own = [_FIRST + written] if written else []
-    return ",".join([*own, *others[: _MOST_MEMBERS - len(own)]])
+    if own and len(others) == len(members) >= _MOST_MEMBERS:
+        others.pop()  # W3C: a new member takes the place of the last one where there is no room
+    return ",".join([*own, *others])

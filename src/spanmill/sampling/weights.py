@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from spanmill.batch import Batch
 from spanmill.sampling import log_attributes, tracestate
-from spanmill.sampling.arriving import Thresholds, randomness_of, thresholds_of
+from spanmill.sampling.arriving import Thresholds, arrival_of
 from spanmill.sampling.thresholds import NEVER, raised, weights_behind
 from spanmill.signal import Signal
 
@@ -26,12 +26,12 @@ def with_kept_share(batch: Batch, rejected: np.ndarray, by_randomness: np.ndarra
     something else than R decided: R is below the new threshold, or `by_randomness` is false (None: R decided all). A
     row with 0 rejected keeps what it carries.
     """
-    arriving = thresholds_of(batch)
+    randomness, arriving, _ = arrival_of(batch)
     sampled = rejected > 0
     if not (sampled.any() or arriving.known.any() or arriving.false.any()):
         return batch
     after = raised(arriving.values, rejected)
-    untrue = sampled & (randomness_of(batch) < after)
+    untrue = sampled & (randomness.values < after)
     if by_randomness is not None:
         untrue |= sampled & ~by_randomness
     return resampled(batch, arriving, Resampling(after, weights_behind(rejected), sampled, untrue))
