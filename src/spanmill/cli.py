@@ -291,6 +291,28 @@ def gate(
     raise typer.Exit(run_gate(replace(chosen, output_format=output_format, output=output)))
 
 
+@app.command()
+def dataset(
+    source: offline.Source,
+    output: offline.DatasetOutput,
+    where: offline.Where = "",
+    limit: offline.DatasetLimit = None,
+    columns: offline.Columns = "",
+    no_mask: offline.NoMask = False,
+    overwrite: offline.Overwrite = False,
+) -> None:
+    """Write chosen spans as JSON lines: masked, each content once, with what was retrieved and how they were scored.
+
+    \b
+    spanmill dataset data/parquet --output hard.jsonl --where "
+      trace_id in (select trace_id from evaluations where name = 'thumbs' and score = 0)"
+    """
+    from spanmill.offline.dataset import DatasetOptions, run_dataset
+
+    named = tuple(name.strip() for name in columns.split(",") if name.strip())
+    raise typer.Exit(run_dataset(DatasetOptions(source, output, where, limit, named, not no_mask, overwrite)))
+
+
 def _read(sources: list[str], overrides: list[str] | None) -> Any:
     from spanmill.config import read_configuration
 

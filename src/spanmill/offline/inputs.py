@@ -34,14 +34,34 @@ class Opened:
     stored: bool
     """Whether it is a store, which has tables beside this one."""
 
+    @property
+    def spans(self) -> bool:
+        """Whether its rows are spans, as a store's are."""
+        return {"trace_id", "span_id", "start_time"} <= set(self.columns)
+
     def select(self, columns: str, where: str = "", rest: str = "") -> pa.Table:
         """Rows for which `where`, a user's SQL, is true. Raises `Mistake`."""
+        with self._said():
+            return self._relation(self.table, columns, where, rest).to_arrow_table()
+
+    def reader(self, columns: str, where: str, rest: str, rows_at_once: int) -> Iterator[pa.RecordBatch]:
+        """The same, some rows at a time."""
+        with self._said():
+            yield from self._relation(self.table, columns, where, rest).to_arrow_reader(rows_at_once)
+
+    def other(self, table: str, columns: str, where: str, rest: str = "") -> pa.Table:
+        """Rows of another table of a store."""
+        with self._said():
+            return self._relation(quoted_name(table), columns, where, rest).to_arrow_table()
+
+    def _relation(self, table: str, columns: str, where: str, rest: str) -> Any:
+        condition = f"WHERE ({_one_expression(where)}\n)" if where else ""
+        return self.connection.sql(f"SELECT {columns} FROM {table} {condition} {rest}")  # noqa: S608 - the user's own
+
+    @contextmanager
+    def _said(self) -> Iterator[None]:
         try:
-            if where:
-                # By itself first, so that no SQL can leave its brackets.
-                self.connection.execute(f"SELECT 1 FROM {self.table} WHERE ({_one_expression(where)}\n) LIMIT 0")  # noqa: S608
-            condition = f"WHERE ({where}\n)" if where else ""
-            return self.connection.sql(f"SELECT {columns} FROM {self.table} {condition} {rest}").to_arrow_table()  # noqa: S608
+            yield
         except duckdb.Error as error:
             hint = f" Columns: {', '.join(self.columns)}." if "not found" in str(error) else ""
             raise Mistake(f"{self.path}: {_first_line(error)}{hint}") from None

@@ -48,3 +48,19 @@ ReportFormat = Annotated[Format, typer.Option("--format", help="Table, JSON, or 
 ReportOutput = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the report here, and print a table.")
 ]
+
+Source = Annotated[
+    Path,
+    typer.Argument(
+        metavar="SOURCE", help="What a parquet or duckdb exporter writes, Parquet files of spans, or JSON lines."
+    ),
+]
+DatasetOutput = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="JSON lines.")]
+DatasetLimit = Annotated[int | None, typer.Option(min=1, help="Most rows to write.")]
+Columns = Annotated[
+    str, typer.Option(metavar="NAMES", help="Which go along as metadata: feature,language. Not given: the usual ones.")
+]
+NoMask = Annotated[
+    bool, typer.Option("--no-mask", help="Write texts as they are stored, personal data and secrets with them.")
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")]
