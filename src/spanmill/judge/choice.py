@@ -25,6 +25,7 @@ def chosen(ids: pa.StringArray, share: float, evaluator: str) -> np.ndarray:
     `ids` are span ids or, to choose whole traces, trace ids, in hex. A row without an id is never chosen: nothing can
     be said about it later.
     """
+    ids = ids.cast(pa.string())
     there = np.asarray(ids.is_valid().to_numpy(zero_copy_only=False))
     threshold = _threshold(share)
     if threshold == _ALL or not there.any():

@@ -12,9 +12,7 @@ def conversation(text: str, role: str) -> str:
     Lines after the first of each message are indented, so that no message can pretend to be several. A single message
     of the expected role stands without a name.
     """
-    content = messages("auto", text, role)
-    said = [("system", _parts(content.system))] if content.system else []
-    said += [(str(message.get("role") or role), _parts(message.get("parts"))) for message in content.messages]
+    said = [(message["role"], _parts(message["parts"])) for message in _messages(text, role)]
     said = [(who, what) for who, what in said if what]
     if len(said) == 1 and said[0][0] == role:
         return said[0][1]
@@ -23,8 +21,8 @@ def conversation(text: str, role: str) -> str:
 
 def last_question(text: str) -> str:
     """What the user said last in the messages of `input`; empty when no user said anything."""
-    for message in reversed(messages("auto", text, "user").messages):
-        if message.get("role") == "user" and (said := _parts(message.get("parts"))):
+    for message in reversed(_messages(text, "user")):
+        if message["role"] == "user" and (said := _parts(message["parts"])):
             return said
     return ""
 
@@ -49,6 +47,22 @@ def shortened(text: str, most: int) -> str:
     head = (most + 1) // 2
     tail = text[len(text) - (most - head) :] if most > head else ""
     return f"{text[:head]}\n[... {left_out} characters left out here ...]\n{tail}"
+
+
+def _messages(text: str, role: str) -> list[dict[str, Any]]:
+    """The messages of a text that a normaliser wrote, or of any other; each has `role` and `parts`."""
+    try:
+        held = loads(text)
+    except ValueError:
+        held = None
+    if isinstance(held, list) and held and all(isinstance(each, dict) for each in held):
+        if all(isinstance(each.get("role"), str) and isinstance(each.get("parts"), list) for each in held):
+            return held
+        if role == "system" and all("type" in each for each in held):
+            return [{"role": role, "parts": held}]
+    content = messages("auto", text, role)
+    system = [{"role": "system", "parts": content.system}] if content.system else []
+    return system + [{"role": role, "parts": [], **message} for message in content.messages]
 
 
 def _document(document: Any) -> str:
