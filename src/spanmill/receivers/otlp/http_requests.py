@@ -25,8 +25,6 @@ from spanmill.receivers.otlp.http_services import OtlpService, Service, Submissi
 from spanmill.receivers.otlp.reception import Reception
 from spanmill.signal import Signal
 
-_INLINE_JSON_BYTES = 32 * 1024
-"""Converting so much takes about a millisecond; what is more goes to a thread."""
 _PARSED_WEIGHT = 2
 """Parsed JSON takes ten to twenty times its bytes; see `weight.DECODED_PER_BYTE`."""
 _WORTH_PACKING_BYTES = 1024
@@ -135,7 +133,7 @@ class HttpRequests:
         if encoding is Encoding.JSON:
             cover(held, _PARSED_WEIGHT * len(body))
         try:
-            if encoding is Encoding.PROTOBUF or len(body) <= _INLINE_JSON_BYTES:
+            if encoding is Encoding.PROTOBUF or len(body) <= service.inline_json_bytes:
                 return service.read(body, encoding)
             return await asyncio.to_thread(service.read, body, encoding)
         except Rejected as error:

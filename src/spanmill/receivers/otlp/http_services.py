@@ -37,8 +37,12 @@ class Service(Protocol):
     def premise(self) -> str:
         """Why this signal, as the beginning of a sentence for those who wonder; may be empty."""
 
+    @property
+    def inline_json_bytes(self) -> int:
+        """So much is read in about a millisecond; what is more goes to a thread."""
+
     def read(self, body: bytes, encoding: Encoding) -> Submission:
-        """Runs in any thread when the body is large. Raises `Rejected` or `Refusal`."""
+        """Raises `Rejected` or `Refusal`."""
 
 
 class OtlpService:
@@ -46,6 +50,7 @@ class OtlpService:
 
     encodings: Final = (Encoding.PROTOBUF, Encoding.JSON)
     premise: Final = ""
+    inline_json_bytes: Final = 32 * 1024
 
     def __init__(self, signal: Signal, max_items: int) -> None:
         self.signal: Final = signal

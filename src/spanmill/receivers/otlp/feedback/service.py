@@ -27,6 +27,7 @@ class FeedbackService:
     signal: Final = Signal.LOGS
     encodings: Final = (Encoding.JSON,)
     premise: Final = "feedback becomes log records, and "
+    inline_json_bytes: Final = 2 * 1024
 
     def read(self, body: bytes, _encoding: Encoding) -> Submission:
         try:
