@@ -38,10 +38,6 @@ class Authenticator(Model):
         """The header field that the credentials travel in, as written."""
         raise NotImplementedError
 
-    def files(self) -> Iterator[tuple[tuple[str, ...], str]]:
-        """The files that it reads, each with the key that names it."""
-        yield from ()
-
     @property
     def names_senders(self) -> bool:
         """Whether everyone that it lets in has a name; true where that cannot be told from the configuration."""

@@ -31,6 +31,8 @@ class Model(BaseModel):
     """Optional blocks that a bare `key:` turns on at their defaults. Everywhere else null is as if not written."""
     also_accepted: ClassVar[Mapping[str, str]] = {}
     """Other spellings that are read, retired ones above all, with what becomes of them."""
+    file_keys: ClassVar[tuple[str, ...]] = ()
+    """Keys that name a file to be read at the start, such as a certificate."""
     unsupported: ClassVar[Mapping[str, str]] = {}
     """Keys that the Collector has and Spanmill has not, with what to do instead; they are errors."""
 
@@ -42,6 +44,15 @@ class Model(BaseModel):
     def misfits(self, signal: Signal) -> Iterator[Misfit]:
         """What cannot work in a pipeline of this signal: SQL and patterns, which only their engines can check."""
         yield from ()
+
+    def files(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        """The files that it and its blocks read at the start, each with the path of the key that names it."""
+        for name, value in self:
+            if isinstance(value, Model):
+                for path, file in value.files():
+                    yield (name, *path), file
+            elif name in self.file_keys and value is not None:
+                yield (name,), value
 
     @model_validator(mode="before")
     @classmethod

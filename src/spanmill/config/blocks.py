@@ -18,6 +18,7 @@ class Tls(Model):
     """A certificate, its key, and whom to trust. Either the `_file` or the `_pem` form of each."""
 
     unsupported: ClassVar = {"cipher_suites": NO_CIPHERS, "curve_preferences": NO_CIPHERS, "tpm": "not supported"}
+    file_keys: ClassVar = ("cert_file", "key_file", "ca_file", "client_ca_file")
 
     cert_file: str | None = None
     """Path of the certificate chain, PEM."""

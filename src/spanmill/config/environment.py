@@ -9,18 +9,13 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from spanmill.config.authentication import Authenticator
-from spanmill.config.base import Model
-from spanmill.config.blocks import Tls
 from spanmill.config.models import Configuration
 from spanmill.config.problems import Problem, dotted
 from spanmill.config.resources import Claim, destinations, listeners, outputs
 from spanmill.config.values import Endpoint
 from spanmill.names import Kind
-from spanmill.processors.pii_masking.config import PiiMaskingProcessorConfig
 
 _DIAL_SECONDS: Final = 3.0
-_TLS_FILES: Final = ("cert_file", "key_file", "ca_file", "client_ca_file")
 _HTTP_PORTS: Final = {"http": 80, "https": 443}
 
 Progress = Callable[[str], None]
@@ -38,8 +33,7 @@ def check_environment(configuration: Configuration, progress: Progress = lambda 
     for claim, output in outputs(configuration):
         progress(f"output of {claim.owner}")
         problems.append(_write(claim, output))
-    problems += _certificates(configuration)
-    problems += _credentials(configuration)
+    problems += _unreadable_files(configuration)
     targets = list(destinations(configuration))
     progress(f"{len(targets)} servers")
     with ThreadPoolExecutor(max_workers=max(1, len(targets))) as pool:
@@ -89,46 +83,16 @@ def _write(claim: Claim, output: str) -> Problem | None:
     return None
 
 
-def _certificates(configuration: Configuration) -> Iterator[Problem]:
-    """Files of certificates and keys that cannot be read."""
+def _unreadable_files(configuration: Configuration) -> Iterator[Problem]:
+    """Files of certificates, tokens, passwords and keys. What is in them is looked at when the daemon starts."""
     for kind in Kind:
         for component, config in configuration.used(kind).items():
-            for path, tls in _tls_blocks(config, (kind.value, str(component))):
-                yield from _unreadable(path, tls)
-
-
-def _credentials(configuration: Configuration) -> Iterator[Problem]:
-    """Files of tokens, passwords and keys that cannot be read. What is in them is looked at when the daemon starts."""
-    for component, config in configuration.used(Kind.EXTENSIONS).items():
-        if isinstance(config, Authenticator):
             for path, file in config.files():
-                yield from _unreadable_file((Kind.EXTENSIONS.value, str(component), *path), file)
-    for component, config in configuration.used(Kind.PROCESSORS).items():
-        if isinstance(config, PiiMaskingProcessorConfig) and config.hmac is not None and config.hmac.key_file:
-            path = (Kind.PROCESSORS.value, str(component), "hmac", "key_file")
-            yield from _unreadable_file(path, config.hmac.key_file)
-
-
-def _tls_blocks(config: Model, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Tls]]:
-    for name, value in config:
-        if isinstance(value, Tls):
-            yield (*path, name), value
-        elif isinstance(value, Model):
-            yield from _tls_blocks(value, (*path, name))
-
-
-def _unreadable(path: tuple[str, ...], tls: Tls) -> Iterator[Problem]:
-    for name in _TLS_FILES:
-        file = getattr(tls, name, None)
-        if file is not None:
-            yield from _unreadable_file((*path, name), file)
-
-
-def _unreadable_file(path: tuple[str, ...], file: str) -> Iterator[Problem]:
-    try:
-        Path(file).read_bytes()
-    except OSError as error:
-        yield Problem(f"{file} cannot be read: {error.strerror}", dotted(path))
+                try:
+                    Path(file).read_bytes()
+                except OSError as error:
+                    where = dotted((kind.value, str(component), *path))
+                    yield Problem(f"{file} cannot be read: {error.strerror}", where)
 
 
 def _dial(claim: Claim, target: str) -> Problem | None:

@@ -1,6 +1,5 @@
 """Configuration of the bearertokenauth extension."""
 
-from collections.abc import Iterator
 from typing import ClassVar, Self
 
 from pydantic import Field, ValidationInfo, model_validator
@@ -17,6 +16,7 @@ class BearerTokenAuthExtensionConfig(Authenticator):
     """Tokens. A receiver lets in whoever sends one of them; an exporter sends the first of them."""
 
     also_accepted: ClassVar = {"file_retry": _RETRY}
+    file_keys: ClassVar = ("filename",)
 
     header: str = "Authorization"
     """The header field that carries the token; upper and lower case are the same."""
@@ -94,10 +94,6 @@ class BearerTokenAuthExtensionConfig(Authenticator):
     @property
     def header_name(self) -> str:
         return self.header
-
-    def files(self) -> Iterator[tuple[tuple[str, ...], str]]:
-        if self.filename is not None:
-            yield ("filename",), self.filename
 
     @property
     def names_senders(self) -> bool:

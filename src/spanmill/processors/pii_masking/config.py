@@ -26,6 +26,8 @@ class DetectorOptions(Model):
 class HmacKey(Model):
     """The key of the mode `hmac`."""
 
+    file_keys: ClassVar = ("key_file",)
+
     key: Secret | None = None
     """The key, at least 16 bytes, such as `${env:PII_KEY}`; `openssl rand -hex 32` makes a good one."""
     key_file: Text | None = None
