@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from pydantic.json_schema import models_json_schema
 
 from spanmill.config.base import Misfit
 from spanmill.judge.config import EvaluatorConfig
@@ -174,3 +175,10 @@ def test_sources_may_be_written_short() -> None:
     ]  # fmt: skip
     assert variables["b"][0].attribute == "x.y"
     assert evaluators_of([short])[0].needs_trace
+
+
+def test_editors_take_the_name_of_an_evaluator_for_an_evaluator() -> None:
+    _, joint = models_json_schema([(EvaluatorConfig, "validation")])
+    whole, short = joint["$defs"]["EvaluatorConfig"]["anyOf"]
+    assert short == {"type": "string"}
+    assert "threshold" in whole["properties"]

@@ -62,7 +62,9 @@ def _every_model(models: list[type[Model]]) -> list[type[Model]]:
 
 
 def _widen(definition: dict[str, Any], model: type[Model]) -> None:
-    """Let every key be null or a reference, and add the other spellings that are read."""
+    """Let every key be null or a reference, and add the other spellings that are read. A block that may be written in
+    a short form too is one of several choices."""
+    definition = next((choice for choice in definition.get("anyOf", ()) if "properties" in choice), definition)
     properties = definition.setdefault("properties", {})
     texts = descriptions(model)
     for name, schema in properties.items():

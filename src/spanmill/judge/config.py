@@ -6,9 +6,10 @@ What needs templates, columns and SQL to be understood is checked by `misfits.ev
 import re
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, GetJsonSchemaHandler, field_validator, model_validator
 from pydantic.functional_validators import BeforeValidator
 from pydantic.json_schema import WithJsonSchema
+from pydantic_core import CoreSchema
 
 from spanmill.config.base import Model
 from spanmill.config.values import Flag, Positive, invalid
@@ -152,6 +153,10 @@ class EvaluatorConfig(Model):
     @classmethod
     def plain_name(cls, data: Any) -> Any:
         return {"use": data} if isinstance(data, str) else data
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"anyOf": [handler(schema), {"type": "string"}]}
 
     @field_validator("name")
     @classmethod
