@@ -108,6 +108,21 @@ def test_a_row_that_cannot_be_worked_out_fails_the_strict_way_and_is_false_the_t
     assert condition.where_it_can(batch).to_pylist() == [True, False, True]
 
 
+def test_a_condition_that_fails_in_two_places_leaves_the_other_rows_alone() -> None:
+    """What both places share must not be worked out before them, where nothing catches the error."""
+    condition = Condition("attributes['n']::int > 3 or attributes['n']::int < 2", Signal.TRACES)
+    batch = rows_of(Signal.TRACES, [pairs(n="5"), pairs(n="many"), pairs(n="1")])
+    assert condition.where_it_can(batch).to_pylist() == [True, False, True]
+
+
+def test_keys_that_differ_in_case_alone_are_different_attributes() -> None:
+    condition = Condition("upper(attributes['Key']) = 'A' and upper(attributes['key']) = 'B'", Signal.TRACES)
+    assert condition(rows_of(Signal.TRACES, [pairs(Key="a", key="b"), pairs(Key="b", key="a")])).to_pylist() == [
+        True,
+        False,
+    ]
+
+
 def test_only_the_columns_that_are_named_are_computed() -> None:
     condition = Condition("duration_ms > 1 and attributes['a'] = 'x' and lower(name) = 'y'", Signal.TRACES)
     batch = spans(1)

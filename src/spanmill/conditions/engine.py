@@ -19,9 +19,14 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
     "python_enable_replacements": False,
+    # It works out what several expressions share before them, and so outside of a TRY around each.
+    "disabled_optimizers": "common_subexpressions",
 }
 _MACROS = frozenset({"nullif", "split_part", "if", "fmod", "fdiv", "date_add", "days_in_month", "map_contains_value"})
 """Functions that DuckDB defines by SQL and that are about their arguments only; and those named `list_`, `array_`."""
+
+RANDOM = frozenset({"reservoir_quantile"})
+"""Aggregates that draw a sample."""
 
 _thread = threading.local()
 
@@ -72,6 +77,24 @@ def truths(sql: str, table: str, rows: pa.Table) -> np.ndarray:
     finally:
         here.unregister(table)
     return np.ma.filled(column, False).astype(bool)
+
+
+def columns(sql: str, table: str, rows: pa.Table) -> dict[str, np.ndarray]:
+    """All columns of a query, which must be of numbers and booleans without nulls. Raises `duckdb.Error`."""
+    here = connection()
+    here.register(table, rows)
+    try:
+        found: dict[str, np.ndarray] = here.execute(sql).fetchnumpy()
+    finally:
+        here.unregister(table)
+    return {name: np.ma.getdata(values) for name, values in found.items()}
+
+
+@cache
+def aggregates() -> frozenset[str]:
+    """The functions that give one value from those of many rows, and the same one every time."""
+    rows = connection().execute("SELECT function_name FROM duckdb_functions() WHERE function_type = 'aggregate'")
+    return frozenset(row[0] for row in rows.fetchall()) - RANDOM
 
 
 @cache

@@ -1,7 +1,7 @@
 """Reads a condition with DuckDB's own parser: what it refers to, and whether it is an expression over one row."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,8 +23,8 @@ _ALLOWED: Final = frozenset(
     }
 )  # fmt: skip
 _REFUSED: Final = {
-    "SUBQUERY": "a condition looks at one row; it cannot hold a subquery",
-    "WINDOW": "a condition looks at one row; it cannot hold a window function",
+    "SUBQUERY": "a condition looks at {scope}; it cannot hold a subquery",
+    "WINDOW": "a condition looks at {scope}; it cannot hold a window function",
     "STAR": "`*` and COLUMNS() stand for many columns; a condition names the ones it means",
     "PARAMETER": "parameters ($1, ?) have nothing to be filled with",
     "POSITIONAL_REFERENCE": "columns are named, not numbered",
@@ -51,8 +51,9 @@ class Attribute:
 
     @property
     def name(self) -> str:
-        """What the entry is called as a column of its own."""
-        return f"{self.column}['{self.key}']"
+        """What the entry is called as a column of its own. SQL does not tell upper case from lower in such names."""
+        distinct = "" if self.key == self.key.lower() else f" {self.key.encode().hex()}"
+        return f"{self.column}['{self.key}']{distinct}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +68,13 @@ class Expression:
 
 def read(sql: str, signal: Signal) -> Expression:
     """Parse and check a condition over the signal's table. Raises `InvalidCondition`."""
-    node = _parse(sql)
-    _check(node)
+    node = parse(sql)
+    check(node, engine.functions())
     _bind(sql, signal)
-    known = {name.lower(): name for name in TABLES[signal].schema.names}
+    known = TABLES[signal].schema.names
     attributes: dict[str, Attribute] = {}
-    node = _replace_attributes(node, attributes)
-    names = {part.lower() for each in _nodes(node) for part in each.get("column_names", ())}
-    columns = tuple(known[name] for name in known if name in names)
-    return Expression(node, columns, tuple(attributes.values()))
+    node = replace_attributes(node, attributes)
+    return Expression(node, named_columns(node, known), tuple(attributes.values()))
 
 
 def select(node: Node, table: str) -> str:
@@ -95,7 +94,14 @@ def text_constant(node: Node) -> str | None:
     return str(value["value"]) if value.get("type", {}).get("id") == "VARCHAR" and not value["is_null"] else None
 
 
-def _parse(sql: str) -> Node:
+def named_columns(node: Node, known: Iterable[str]) -> tuple[str, ...]:
+    """The columns that the expression refers to. SQL does not tell upper case from lower."""
+    names = {part.lower() for each in nodes(node) for part in each.get("column_names", ())}
+    return tuple(name for name in known if name.lower() in names)
+
+
+def parse(sql: str) -> Node:
+    """The syntax tree of one expression. Raises `InvalidCondition`."""
     # The line breaks keep a comment at the end of the text from swallowing the bracket.
     tree = engine.parse(f"SELECT (\n{sql}\n)")
     if tree["error"]:
@@ -110,39 +116,47 @@ def _parse(sql: str) -> Node:
     return dict(node["select_list"][0])
 
 
-def _check(node: Node) -> None:
-    for each in _nodes(node):
+def check(node: Node, functions: frozenset[str], scope: str = "one row") -> None:
+    """Refuse what looks at more than `scope`, and functions that are not among these. Raises `InvalidCondition`."""
+    for each in nodes(node):
         kind = each.get("class")
         if kind in _REFUSED:
-            raise InvalidCondition(_REFUSED[kind])
+            raise InvalidCondition(_REFUSED[kind].format(scope=scope))
         if kind is not None and kind not in _ALLOWED:
             raise InvalidCondition(f"{kind.lower().replace('_', ' ')} expressions are not for conditions")
         if kind == "FUNCTION":
-            _check_function(each["function_name"])
+            _check_function(each["function_name"], functions, scope)
 
 
-def _check_function(name: str) -> None:
-    if name in engine.functions():
+def _check_function(name: str, functions: frozenset[str], scope: str) -> None:
+    if name in functions:
         return
     kinds = engine.connection().execute(
         "SELECT DISTINCT function_type FROM duckdb_functions() WHERE function_name = ?", [name]
     )
     match [row[0] for row in kinds.fetchall()]:
         case []:
-            raise InvalidCondition(f"there is no function {name}", did_you_mean(name, engine.functions()))
-        case kinds if "aggregate" in kinds:
+            raise InvalidCondition(f"there is no function {name}", did_you_mean(name, functions))
+        case kinds if "aggregate" in kinds and name not in engine.RANDOM:
             raise InvalidCondition(f"a condition looks at one row; {name} is an aggregate over many")
         case _:
-            raise InvalidCondition(f"{name} is not for conditions: it looks at more than the values of its row")
+            raise InvalidCondition(f"{name} is not for conditions: it looks at more than {scope}")
 
 
 def _bind(sql: str, signal: Signal) -> None:
-    """Have DuckDB resolve names and types, and try the constants on a row of nulls."""
     table = TABLES[signal]
-    names = ", ".join(table.schema.names)
-    row = pa.Table.from_arrays([pa.nulls(1, field.type) for field in table.schema], schema=table.schema)
+    bind(f"SELECT (\n{sql}\n) FROM {table.name}", table.name, table.schema, sql)  # noqa: S608
+
+
+def bind(query: str, table: str, schema: pa.Schema, sql: str) -> None:
+    """Have DuckDB resolve names and types, and try the constants on a row of nulls.
+
+    `query` has `sql`, the user's text, as its only column. Raises `InvalidCondition` also when that is no boolean.
+    """
+    names = ", ".join(schema.names)
+    row = pa.Table.from_arrays([pa.nulls(1, field.type) for field in schema], schema=schema)
     try:
-        result = engine.run(f"SELECT (\n{sql}\n) FROM {table.name}", table.name, row)  # noqa: S608
+        result = engine.run(query, table, row)
     except duckdb.Error as error:
         message = str(error).split("\n", 1)[0]
         message = message.removeprefix("Binder Error: ").removeprefix("Conversion Error: ").rstrip("!")
@@ -152,8 +166,8 @@ def _bind(sql: str, signal: Signal) -> None:
         if f'"{name}"' in sql:
             hint = f"A text stands in single quotes: '{name}'."
         else:
-            hint = " ".join(part for part in (did_you_mean(name, table.schema.names), f"There are: {names}.") if part)
-        raise InvalidCondition(f"{table.name} has no column {name}", hint) from None
+            hint = " ".join(part for part in (did_you_mean(name, schema.names), f"There are: {names}.") if part)
+        raise InvalidCondition(f"{table} has no column {name}", hint) from None
     if result.type != pa.bool_():
         raise InvalidCondition(f"the expression is {_sql_type(result.type)}, not a boolean")
 
@@ -162,17 +176,17 @@ def _sql_type(kind: pa.DataType) -> str:
     return "a text" if pa.types.is_string(kind) else f"of type {kind}"
 
 
-def _replace_attributes(node: Any, found: dict[str, Attribute]) -> Any:
+def replace_attributes(node: Any, found: dict[str, Attribute]) -> Any:
     """The tree with `attributes['key']` as columns, so that the map need not be built for the sake of one key."""
     if isinstance(node, list):
-        return [_replace_attributes(each, found) for each in node]
+        return [replace_attributes(each, found) for each in node]
     if not isinstance(node, dict):
         return node
     if (attribute := _attribute(node)) is not None:
         found[attribute.name] = attribute
         column = next(child for child in node["children"] if child["class"] == "COLUMN_REF")
         return {**column, "alias": node.get("alias", ""), "column_names": [attribute.name]}
-    return {key: _replace_attributes(value, found) for key, value in node.items()}
+    return {key: replace_attributes(value, found) for key, value in node.items()}
 
 
 def _attribute(node: Node) -> Attribute | None:
@@ -186,13 +200,13 @@ def _attribute(node: Node) -> Attribute | None:
     return Attribute(name, text) if name in MAPS else None
 
 
-def _nodes(tree: Any) -> Iterator[Node]:
+def nodes(tree: Any) -> Iterator[Node]:
     """Every object of the tree."""
     if isinstance(tree, list):
         for each in tree:
-            yield from _nodes(each)
+            yield from nodes(each)
     elif isinstance(tree, dict):
         yield tree
         for each in tree.values():
             if isinstance(each, dict | list):
-                yield from _nodes(each)
+                yield from nodes(each)
