@@ -73,9 +73,15 @@ def describe(value: Any) -> str:
 
 def did_you_mean(found: object, known: Iterable[str]) -> str:
     """`Did you mean "zstd"?` when something known is close to what was found, else nothing."""
+    close = closest(found, known)
+    return f'Did you mean "{close}"?' if close else ""
+
+
+def closest(found: object, known: Iterable[str]) -> str:
+    """What is known and most like what was found, in upper or lower case; empty if nothing is."""
     choices = {choice.lower(): choice for choice in known}
     close = difflib.get_close_matches(str(found).lower(), choices, n=1, cutoff=0.6)
-    return f'Did you mean "{choices[close[0]]}"?' if close else ""
+    return choices[close[0]] if close else ""
 
 
 def one_of(choices: Iterable[str]) -> str:

@@ -1,12 +1,13 @@
 """Configuration of the gen_ai_normalizer processor."""
 
-import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pydantic import Field
 
 from spanmill.config.base import Misfit, Model
+from spanmill.config.problems import closest
+from spanmill.config.tree import Path
 from spanmill.config.values import Flag
 from spanmill.signal import Signal
 
@@ -32,10 +33,13 @@ class GenAiNormalizerProcessorConfig(Model):
         known = [name for name in load_dialects() if name != COMMON]
         for index, name in enumerate(self.dialects):
             if name not in known:
-                close = difflib.get_close_matches(name, known, 1)
-                hint = f"did you mean {close[0]}?" if close else ""
-                yield Misfit(("dialects", index), f"no dialect {name!r}", "one of " + ", ".join(known), hint)
+                yield _unknown(("dialects", index), f"no dialect {name!r}", name, known)
         yield from _mapping_misfits(self.custom_mappings)
+
+
+def _unknown(path: Path, problem: str, name: str, known: Iterable[str]) -> Misfit:
+    close = closest(name, known)
+    return Misfit(path, problem, "one of " + ", ".join(known), f"did you mean {close}?" if close else "")
 
 
 def _mapping_misfits(mappings: Mapping[str, Any]) -> Iterator[Misfit]:
@@ -48,9 +52,7 @@ def _mapping_misfits(mappings: Mapping[str, Any]) -> Iterator[Misfit]:
     for column, sources in mappings.items():
         path = ("custom_mappings", column)
         if column not in columns:
-            close = difflib.get_close_matches(column, columns, 1)
-            hint = f"did you mean {close[0]}?" if close else ""
-            yield Misfit(path, f"no column {column!r} can be mapped", "one of " + ", ".join(columns), hint)
+            yield _unknown(path, f"no column {column!r} can be mapped", column, columns)
             continue
         try:
             adapter.validate_python(sources)
