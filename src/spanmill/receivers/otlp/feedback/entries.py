@@ -124,7 +124,7 @@ def _evaluation(at: Path, entry: Any, now: int, readers: Mapping[str, Read], fin
     values = _values(at, entry, readers, findings)
     if not findings.full:
         _check_complete(at, entry, findings)
-    rated = _rated(at, values, findings) if len(findings.problems) == before else None
+    rated = _rated(at, entry, values, findings)
     if rated is None or len(findings.problems) > before:
         return None
     trace_id, span_id = values.get("trace_id") or values["traceparent"]
@@ -178,7 +178,11 @@ def _check_complete(at: Path, entry: dict[str, Any], findings: _Findings) -> Non
             findings.add((*at, key), Wrong("the field is missing", expected))
 
 
-def _rated(at: Path, values: dict[str, Any], findings: _Findings) -> Rating | None:
+def _rated(at: Path, entry: dict[str, Any], values: dict[str, Any], findings: _Findings) -> Rating | None:
+    """None too where there is no value, or a scale that is none: that was found already."""
+    scale_is_wrong = not _is_nothing(entry.get("scale")) and "scale" not in values
+    if "value" not in values or scale_is_wrong:
+        return None
     rated = findings.attempt((*at, "value"), rating, values["value"], values.get("scale"))
     if rated is not None and rated.score is None and "label" in values:
         findings.add((*at, "label"), Wrong("the value is a category, which is the label itself", "no `label`"))
