@@ -5,9 +5,9 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from spanmill.batch import Batch
+from spanmill.llm.models import models_of
 from spanmill.llm.prices.sources import UNPRICED
 from spanmill.processors.llm_cost.costs import Costs
 from spanmill.telemetry.metrics import Metrics
@@ -38,8 +38,7 @@ class UnpricedSpans:
         if not len(lacking):
             return
         rows, source = rows[lacking], costs.source[lacking]
-        models = pc.coalesce(batch.column("request_model"), batch.column("response_model")).fill_null("unknown")
-        encoded = models.take(pa.array(rows)).dictionary_encode()
+        encoded = models_of(batch).take(pa.array(rows)).dictionary_encode()
         pairs, counts = np.unique(encoded.indices.to_numpy() * len(sources) + source, return_counts=True)
         names = encoded.dictionary.to_pylist()
         for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True):

@@ -8,6 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spanmill.batch import Batch
+from spanmill.llm.models import models_of
+from spanmill.llm.prices.money import nano_of
 from spanmill.periods import SLOT_SECONDS
 from spanmill.processors.llm_cost.budgets.config import MODEL
 
@@ -75,7 +77,7 @@ def calls_of(batch: Batch, now: float) -> Calls | None:
     weight = _weights(batch.column("sample_weight").filter(rows))
     priced = cost.is_valid().to_numpy(zero_copy_only=False)
     missing = _missing(batch, rows) & ~priced
-    amounts = {"nano_usd": _weighted(_nano(cost), weight), "unpriced": _weighted(missing * np.int64(BILLION), weight)}
+    amounts = {"nano_usd": _weighted(nano_of(cost), weight), "unpriced": _weighted(missing * np.int64(BILLION), weight)}
     began = batch.column("start_time").filter(rows).cast(pa.int64()).fill_null(int(now * BILLION))
     slots = began.to_numpy() // (SLOT_SECONDS * BILLION)
     return Calls(slots, {name: pa.array(values).cast(_EXACT) for name, values in amounts.items()}, batch, rows)
@@ -101,8 +103,7 @@ def _values(calls: Calls, label: str) -> tuple[pa.Array, list[str]]:
     if label == OVERALL:
         return pa.array(np.zeros(len(calls.slots), dtype=np.int32)), [""]
     if label == MODEL:
-        asked, answered = (calls.batch.column(f"{which}_model") for which in ("request", "response"))
-        column = pc.coalesce(asked, answered, pa.scalar("unknown"))
+        column = models_of(calls.batch)
     else:
         column = calls.batch.column(label)
     encoded = column.filter(calls.rows).fill_null("").dictionary_encode()
@@ -115,12 +116,6 @@ def _missing(batch: Batch, rows: pa.BooleanArray) -> np.ndarray:
     counted = batch.column("total_tokens").is_valid().filter(rows)
     missing: np.ndarray = pc.or_(counted, pc.invert(failed)).to_numpy(zero_copy_only=False)
     return missing
-
-
-def _nano(cost: pa.Decimal128Array) -> np.ndarray:
-    """Billionths of a USD as int64, 0 for null. A decimal of 18 digits is a number of 128 bits of which 64 would do."""
-    numbers = np.frombuffer(cost.buffers()[1] or b"", dtype=np.int64)[::2][cost.offset : cost.offset + len(cost)]
-    return np.where(cost.is_valid().to_numpy(zero_copy_only=False), numbers, 0)
 
 
 def _weights(weight: pa.DoubleArray) -> np.ndarray | None:
