@@ -102,10 +102,7 @@ def _values(calls: Calls, label: str) -> tuple[pa.Array, list[str]]:
     """For each call the number of its value, and the values by number."""
     if label == OVERALL:
         return pa.array(np.zeros(len(calls.slots), dtype=np.int32)), [""]
-    if label == MODEL:
-        column = models_of(calls.batch)
-    else:
-        column = calls.batch.column(label)
+    column = models_of(calls.batch) if label == MODEL else calls.batch.column(label)
     encoded = column.filter(calls.rows).fill_null("").dictionary_encode()
     return encoded.indices, pc.utf8_slice_codeunits(encoded.dictionary, 0, _LONGEST_VALUE).to_pylist()
 
