@@ -1,6 +1,8 @@
 import re
+from pathlib import Path
 
 import pytest
+import yaml
 
 from spanmill.judge.config import EvaluatorConfig
 from spanmill.judge.frame import frames
@@ -60,3 +62,27 @@ def test_one_of_the_pack_may_be_changed_without_changing_its_wording() -> None:
     assert judge.templates == packed("relevance").templates
     assert judge.variables["output"][0].column == "documents"
     assert judge.variables["conversation"][0].column == "input"
+
+
+def test_the_manual_lists_the_pack_as_it_is() -> None:
+    manual = (Path(__file__).parents[2] / "docs" / "evaluators.md").read_text(encoding="utf-8")
+    for name, packed_as in pack().items():
+        scale = packed(name).scale
+        answers = {
+            "number": f"{scale.least:g} to {scale.most:g}",
+            "boolean": "true or false (false is good)" if scale.lower_is_better else "true or false",
+            "category": ", ".join(f"{label} ({score:g})" for label, score in scale.labels.items()),
+        }[scale.kind]
+        assert f"| `{name}` | {packed_as.description} | {answers} | {packed_as.config.threshold:g} |" in manual
+
+
+def test_the_manuals_own_evaluators_have_no_mistakes() -> None:
+    manual = (Path(__file__).parents[2] / "docs" / "evaluators.md").read_text(encoding="utf-8")
+    own, packed_ones = [], []
+    for block in re.findall(r"```yaml\n(.*?)```", manual, re.DOTALL):
+        held = yaml.safe_load(block.replace("model: {...}", ""))
+        packed_ones += held.get("processors", {}).get("llm_judge", {}).get("evaluators", [])
+        own += held.get("evaluators", [])
+    assert own
+    configs = [EvaluatorConfig.model_validate(each) for each in packed_ones + own]
+    assert list(evaluator_misfits(configs)) == []
