@@ -5,8 +5,7 @@ from typing import Final
 
 _HANGUL: Final = re.compile("[\u1100-\u11ff\u3130-\u318f\uac00-\ud7a3]")
 _KANA: Final = re.compile("[\u3041-\u3096\u30a1-\u30fa\uff66-\uff9d]")
-_LETTER: Final = re.compile(r"[^\W\d_]")
-_LOOKED_AT: Final = 4000
+_LOOKED_AT: Final = 1000
 """Characters from a text's beginning."""
 _LEAST_SHARE: Final = 0.1
 """Of the letters: a word in another script that is quoted does not change a text's language."""
@@ -20,7 +19,9 @@ def primary(tag: str | None) -> str:
 def by_script(text: str) -> str | None:
     """`ko` for Hangul, `ja` for kana, None for anything else: other scripts serve several languages."""
     text = text[:_LOOKED_AT]
-    letters = len(_LETTER.findall(text))
+    if text.isascii():
+        return None
+    letters = sum(map(str.isalpha, text))
     hangul, kana = len(_HANGUL.findall(text)), len(_KANA.findall(text))
     if max(hangul, kana) < max(_LEAST_SHARE * letters, 1):
         return None

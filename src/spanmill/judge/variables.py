@@ -1,7 +1,11 @@
 """The values of a template's variables, from the columns of the judged spans and of other spans of their traces."""
 
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from spanmill.judge import rendering
 from spanmill.judge.evaluator import Evaluator
@@ -33,11 +37,7 @@ def values(rows: Rows, evaluator: Evaluator, trace: Rows) -> list[dict[str, str]
 
 def of_rows(source: Source, rows: Rows) -> list[str]:
     """The source's text in each row, empty where there is none."""
-    if source.attribute:
-        maps = rows.column("attributes").to_pylist()
-        return [_text("", dict(held or ()).get(source.attribute)) for held in maps]
-    name = "input" if source.column == QUESTION else source.column
-    return [_text(source.column, value) for value in rows.column(name).to_pylist()]
+    return _texts(source, rows.column(_column(source)))
 
 
 def of_trace(source: Source, rows: Rows, trace: Rows) -> list[str]:
@@ -45,18 +45,35 @@ def of_trace(source: Source, rows: Rows, trace: Rows) -> list[str]:
 
     Only spans that began before the judged one ended: what came later cannot have been known to it.
     """
-    wanted = set(rows.column("trace_id").to_pylist())
-    columns = [trace.column("trace_id"), trace.column("operation"), trace.column("start_time").cast("int64")]
-    there: dict[str, list[tuple[int, int]]] = {}
-    for row, (trace_id, operation, start) in enumerate(zip(*(held.to_pylist() for held in columns), strict=True)):
-        if operation == source.operation and trace_id in wanted:
-            there.setdefault(trace_id, []).append((start or 0, row))
-    texts = of_rows(source, trace) if there else []
+    trace_ids = rows.column("trace_id")
+    same_trace = pc.is_in(trace.column("trace_id"), pc.drop_null(pc.unique(trace_ids)))
+    fitting = pc.indices_nonzero(pc.and_kleene(same_trace, pc.equal(trace.column("operation"), source.operation)))
+    columns = [trace.column("trace_id"), trace.column("start_time").cast("int64"), trace.column(_column(source))]
+    theirs, starts, held = (column.take(fitting) for column in columns)
+    there: dict[str, list[tuple[int, str]]] = {}
+    for trace_id, start, text in zip(theirs.to_pylist(), starts.to_pylist(), _texts(source, held), strict=True):
+        there.setdefault(trace_id, []).append((start or 0, text))
+    for found in there.values():
+        found.sort(key=itemgetter(0))  # spans that start together stay in the order in which they came
     ends = rows.column("end_time").cast("int64").to_pylist()
     return [
-        _joined([texts[row] for start, row in sorted(there.get(trace_id, ())) if end is None or start <= end])
-        for trace_id, end in zip(rows.column("trace_id").to_pylist(), ends, strict=True)
+        _joined([text for start, text in there.get(trace_id, ()) if end is None or start <= end])
+        for trace_id, end in zip(trace_ids.to_pylist(), ends, strict=True)
     ]
+
+
+def _column(source: Source) -> str:
+    """The column in which the source's value stands."""
+    if source.attribute:
+        return "attributes"
+    return "input" if source.column == QUESTION else source.column
+
+
+def _texts(source: Source, held: pa.Array) -> list[str]:
+    """The source's text in each value of its column."""
+    if source.attribute:
+        return [_text("", dict(each or ()).get(source.attribute)) for each in held.to_pylist()]
+    return [_text(source.column, each) for each in held.to_pylist()]
 
 
 def _joined(texts: Sequence[str]) -> str:
