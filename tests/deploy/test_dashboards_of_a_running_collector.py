@@ -1,18 +1,17 @@
 """Every query of the dashboards, asked of a real Prometheus that watches a real collector under traffic."""
 
 import re
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from spanmill.generate.collector import Collector, free_ports, storing_configuration
-from tests.deploy.prometheus_server import Server, configure, running, wait_until
+from tests.deploy.prometheus_configuration import configure
 from tests.deploy.shipped import DASHBOARDS, dashboard, queries, rules
 from tests.deploy.traffic import flowing
+from tests.prometheus_server import INSTALL, PROGRAM, Server, running, wait_until
 
-_PROMETHEUS = shutil.which("prometheus")
 _PORTS = ("grpc", "http", "health", "metrics", "exporter", "prometheus")
 _WARM_SECONDS = 40
 
@@ -40,8 +39,8 @@ def _configuration(ports: dict[str, int], directory: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    if _PROMETHEUS is None:
-        pytest.skip("needs Prometheus: apt-get install prometheus")
+    if PROGRAM is None:
+        pytest.skip(INSTALL)
     directory = tmp_path_factory.mktemp("collector")
     ports = dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))
     targets = {"spanmill": ports["metrics"], "spanmill-exporter": ports["exporter"]}
@@ -49,7 +48,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with (
         Collector(directory, _configuration(ports, str(directory)), ports["health"]),
         flowing(ports["http"]),
-        running(_PROMETHEUS, configuration, ports["prometheus"]) as server,
+        running(configuration, ports["prometheus"]) as server,
     ):
         yield server
 

@@ -2,8 +2,7 @@
 
 import asyncio
 import shutil
-import socket
-from asyncio.subprocess import DEVNULL, PIPE, STDOUT
+from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -21,9 +20,7 @@ from spanmill.telemetry.pages import Pages
 from spanmill.telemetry.process import measure_process
 from tests.exporters.prometheus.hosts import PageHost
 from tests.exporters.prometheus.points import DELTA, Page, bucketed, counter, gauge, histogram, number, request
-
-INSTALL = "needs Prometheus and promtool: apt-get install prometheus"
-PROMETHEUS = shutil.which("prometheus")
+from tests.prometheus_server import INSTALL, Server, running
 
 CONFIG = """
 global: {{scrape_interval: 200ms, scrape_timeout: 200ms}}
@@ -103,80 +100,35 @@ async def test_on_the_daemons_own_address_they_share_one_page_until_the_exporter
         assert "tokens_total" not in await response.text()
 
 
-class Prometheus:
-    """A running server."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-
-    async def query(self, expression: str) -> list[tuple[dict[str, str], float]]:
-        """The answer of an instant query, asked until it is not empty."""
-        async with asyncio.timeout(30), aiohttp.ClientSession() as session:
-            while True:
-                found = await self._ask(session, expression)
-                if found:
-                    return found
-                await asyncio.sleep(0.05)
-
-    async def _ask(self, session: aiohttp.ClientSession, expression: str) -> list[tuple[dict[str, str], float]]:
-        try:
-            async with session.get(f"{self._url}/api/v1/query", params={"query": expression}) as response:
-                answer = await response.json() if response.status == 200 else {"data": {"result": []}}
-        except aiohttp.ClientConnectionError:
-            return []
-        return [(one["metric"], float(one["value"][1])) for one in answer["data"]["result"]]
-
-
 @pytest_asyncio.fixture
-async def prometheus(host: PageHost, tmp_path: Path) -> AsyncIterator[Prometheus]:
-    if PROMETHEUS is None:
-        pytest.skip(INSTALL)
+async def prometheus(host: PageHost, tmp_path: Path) -> AsyncIterator[Server]:
     page = Page(enable_open_metrics=True)
     await scraped(page, host)
     metrics = Metrics()
     measure_process(metrics)
     metrics.counter("otelcol_receiver_accepted_spans", receiver="otlp", transport="grpc").add(42)
     own = await host.pages.serve(Endpoint("127.0.0.1", 0), "own", OwnPage(metrics, own_resource({})).families)
-    (tmp_path / "prometheus.yml").write_text(CONFIG.format(exporter=page.exporter.port, own=own.port))
-    port = free_port()
-    process = await asyncio.create_subprocess_exec(
-        PROMETHEUS,
-        f"--config.file={tmp_path / 'prometheus.yml'}",
-        f"--storage.tsdb.path={tmp_path / 'data'}",
-        f"--web.listen-address=127.0.0.1:{port}",
-        stdout=DEVNULL,
-        stderr=DEVNULL,
-    )
-    try:
-        yield Prometheus(f"http://127.0.0.1:{port}")
-    finally:
-        process.kill()
-        await process.wait()
-        await page.exporter.stop()
+    configuration = tmp_path / "prometheus.yml"
+    configuration.write_text(CONFIG.format(exporter=page.exporter.port, own=own.port))
+    with running(configuration) as server:
+        yield server
+    await page.exporter.stop()
 
 
-def free_port() -> int:
-    """Debian's Prometheus cannot tell which port it took, so it is given one."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-async def test_a_real_prometheus_scrapes_both_pages_and_answers_promql(prometheus: Prometheus) -> None:
+async def test_a_real_prometheus_scrapes_both_pages_and_answers_promql(prometheus: Server) -> None:
     target = {"job": "shop/api", "instance": "i-1"}
-    assert await prometheus.query("tokens_total") == [({"__name__": "tokens_total", **target}, 42)]
-    ((labels, value),) = await prometheus.query("room_temperature_celsius")
+    assert await prometheus.answer("tokens_total") == [({"__name__": "tokens_total", **target}, 42)]
+    ((labels, value),) = await prometheus.answer("room_temperature_celsius")
     assert (labels["room"], labels["a_b"], value) == ('the "big"\none\\', "x", 21.5)
-    ((_, median),) = await prometheus.query("histogram_quantile(0.5, http_server_duration_seconds_bucket)")
+    ((_, median),) = await prometheus.answer("histogram_quantile(0.5, http_server_duration_seconds_bucket)")
     assert median == pytest.approx(0.1)
-    ((_, largest),) = await prometheus.query("histogram_quantile(1, payload_bytes_bucket)")
+    ((_, largest),) = await prometheus.answer("histogram_quantile(1, payload_bytes_bucket)")
     assert largest == pytest.approx(2 ** (6 / 4))
-    ((_, mean),) = await prometheus.query("gc_pause_seconds_sum / gc_pause_seconds_count")
+    ((_, mean),) = await prometheus.answer("gc_pause_seconds_sum / gc_pause_seconds_count")
     assert mean == 0.375
-    ((labels, _),) = await prometheus.query("tokens_total * on (job, instance) group_left (k8s_pod) target_info")
+    ((labels, _),) = await prometheus.answer("tokens_total * on (job, instance) group_left (k8s_pod) target_info")
     assert labels["k8s_pod"] == "p"
-    ((labels, value),) = await prometheus.query("otelcol_receiver_accepted_spans")
+    ((labels, value),) = await prometheus.answer("otelcol_receiver_accepted_spans")
     assert (labels["receiver"], labels["transport"], value) == ("otlp", "grpc", 42)
-    ((_, up),) = await prometheus.query("sum(up) == 2")
+    ((_, up),) = await prometheus.answer("sum(up) == 2")
     assert up == 2

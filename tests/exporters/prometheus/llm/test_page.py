@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from asyncio.subprocess import DEVNULL, PIPE, STDOUT
+from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,12 +12,14 @@ import pytest_asyncio
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from spanmill.component import Position
+from spanmill.signal import Signal
 from spanmill.telemetry.exposition import Format
 from spanmill.telemetry.pages import Pages
 from tests.exporters.prometheus.hosts import PageHost
 from tests.exporters.prometheus.llm.spans import Counted, Row, batch, call, read, usd
 from tests.exporters.prometheus.points import Page, counter, number, request
-from tests.exporters.prometheus.test_prometheus_server import CONFIG, INSTALL, PROMETHEUS, Prometheus, free_port
+from tests.exporters.prometheus.test_prometheus_server import CONFIG
+from tests.prometheus_server import INSTALL, Server, running
 
 OPEN_METRICS = Format(open_metrics=True, utf8=True, version="1.0.0")
 POSITION = Position("journal", 1, 1)
@@ -48,7 +50,7 @@ async def test_an_exporter_in_two_pipelines_shows_both_on_one_page() -> None:
     assert series["ns_jobs_total", frozenset({("shard", "1"), ("model", "never")})] == 3
     labels = frozenset({("model", "mine"), ("shard", "1")})
     assert series["ns_llm_unpriced_requests_total", labels] == 1
-    assert page.exporter._lines() == page.exporter._llm.lines + 1
+    assert page.exporter._lines() == page.exporter._llm[Signal.TRACES].lines + 1
 
 
 async def test_two_exporters_share_a_page_where_both_are_seen(host: PageHost) -> None:
@@ -112,43 +114,30 @@ def test_latencies_carry_the_trace_of_their_latest_call_in_open_metrics() -> Non
 
 
 async def test_a_real_prometheus_answers_queries_over_llm_calls(host: PageHost, tmp_path: Path) -> None:
-    if PROMETHEUS is None:
-        pytest.skip(INSTALL)
     page = Page(enable_open_metrics=True, llm={"labels": ["team"]})
     await page.exporter.start(host)
     await page.exporter.export(batch(*ROWS), POSITION)
-    exporter, port = page.exporter.port, free_port()
-    (tmp_path / "prometheus.yml").write_text(CONFIG.format(exporter=exporter, own=exporter))
-    process = await asyncio.create_subprocess_exec(
-        PROMETHEUS,
-        f"--config.file={tmp_path / 'prometheus.yml'}",
-        f"--storage.tsdb.path={tmp_path / 'data'}",
-        f"--web.listen-address=127.0.0.1:{port}",
-        stdout=DEVNULL,
-        stderr=DEVNULL,
-    )
-    try:
-        await _ask(Prometheus(f"http://127.0.0.1:{port}"))
-    finally:
-        process.kill()
-        await process.wait()
-        await page.exporter.stop()
+    configuration = tmp_path / "prometheus.yml"
+    configuration.write_text(CONFIG.format(exporter=page.exporter.port, own=page.exporter.port))
+    with running(configuration) as server:
+        await _ask(server)
+    await page.exporter.stop()
 
 
-async def _ask(prometheus: Prometheus) -> None:
+async def _ask(prometheus: Server) -> None:
     mine = 'job="exporter"'
-    ((labels, calls),) = await prometheus.query(f'llm_requests_total{{{mine}, status="ok", team="search"}}')
+    ((labels, calls),) = await prometheus.answer(f'llm_requests_total{{{mine}, status="ok", team="search"}}')
     assert (labels["model"], labels["feature"], calls) == ("gpt-4o", 'the "big"\none\\', 2.5)
-    ((_, cost),) = await prometheus.query(f"sum(llm_cost_usd_total{{{mine}}})")
+    ((_, cost),) = await prometheus.answer(f"sum(llm_cost_usd_total{{{mine}}})")
     assert cost == pytest.approx(2.5 * 0.0125)
-    ((_, ratio),) = await prometheus.query(f'llm_cache_hit_ratio{{{mine}, team="search"}}')
+    ((_, ratio),) = await prometheus.answer(f'llm_cache_hit_ratio{{{mine}, team="search"}}')
     assert ratio == 0.4
     buckets = f"sum by (le) (llm_latency_seconds_bucket{{{mine}}})"
-    ((_, median),) = await prometheus.query(f"histogram_quantile(0.5, {buckets})")
+    ((_, median),) = await prometheus.answer(f"histogram_quantile(0.5, {buckets})")
     assert 1 < median <= 2
-    ((_, errors),) = await prometheus.query(
+    ((_, errors),) = await prometheus.answer(
         f'sum(llm_requests_total{{{mine}, status="error"}}) / sum(llm_requests_total{{{mine}}})'
     )
     assert errors == pytest.approx(1 / 4.5)
-    tokens = await prometheus.query(f"gen_ai_client_token_usage_sum{{{mine}}}")
+    tokens = await prometheus.answer(f"gen_ai_client_token_usage_sum{{{mine}}}")
     assert {labels["gen_ai_request_model"] for labels, _ in tokens} == {"gpt-4o", "mine"}

@@ -1,7 +1,10 @@
-"""A real Prometheus with the rules that are shipped, which watches a collector of its own once a second."""
+"""A real Prometheus server, on a port of its own."""
 
+import asyncio
 import json
 import math
+import shutil
+import socket
 import subprocess
 import time
 import urllib.error
@@ -12,12 +15,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import yaml
+import pytest
 
-from tests.deploy.shipped import PROMETHEUS, RULE_FILES
-
+INSTALL: Final = "needs Prometheus and promtool: apt-get install prometheus"
+PROGRAM: Final = shutil.which("prometheus")
 _POLL_SECONDS: Final = 0.1
-_STOP_SECONDS: Final = 30
+_WAIT_SECONDS: Final = 30
 
 
 class Sample(NamedTuple):
@@ -52,6 +55,13 @@ class Server:
         """Whether the answer has a number in it."""
         return any(not math.isnan(sample.value) for sample in self.query(expression))
 
+    async def answer(self, expression: str) -> list[Sample]:
+        """That of an instant query, asked until it is not empty, while the caller's event loop goes on."""
+        async with asyncio.timeout(_WAIT_SECONDS):
+            while not (found := await asyncio.to_thread(self.query, expression)):
+                await asyncio.sleep(_POLL_SECONDS / 2)
+        return found
+
 
 def wait_until(condition: Any, seconds: float) -> bool:
     """Ask until the answer is true; false when the time is over."""
@@ -63,32 +73,25 @@ def wait_until(condition: Any, seconds: float) -> bool:
     return True
 
 
-def configure(directory: Path, targets: dict[str, int]) -> Path:
-    """The shipped configuration, with `targets` (ports by job) in place of its own, everything once a second."""
-    shipped = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())
-    assert [job["job_name"] for job in shipped["scrape_configs"]] == list(targets)
-    for job in shipped["scrape_configs"]:
-        job["static_configs"] = [{"targets": [f"127.0.0.1:{targets[job['job_name']]}"]}]
-    shipped["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
-    (directory / "rules").mkdir()
-    for path in RULE_FILES:
-        rules = yaml.safe_load(path.read_text())
-        for group in rules["groups"]:
-            group.pop("interval", None)
-        (directory / "rules" / path.name).write_text(yaml.safe_dump(rules))
-    configuration = directory / "prometheus.yml"
-    configuration.write_text(yaml.safe_dump(shipped))
-    return configuration
+def free_port() -> int:
+    """Debian's Prometheus cannot tell which port it took, so it is given one."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 @contextmanager
-def running(program: str, configuration: Path, port: int) -> Iterator[Server]:
-    """Prometheus on a port, with its data beside its configuration."""
+def running(configuration: Path, port: int | None = None) -> Iterator[Server]:
+    """Prometheus on a port, with its data beside its configuration. Skips the test where it is not installed."""
+    if PROGRAM is None:
+        pytest.skip(INSTALL)
+    port = port or free_port()
     log = configuration.with_suffix(".log")
     with log.open("wb") as output:
         process = subprocess.Popen(
             [
-                program,
+                PROGRAM,
                 f"--config.file={configuration}",
                 f"--storage.tsdb.path={configuration.parent / 'tsdb'}",
                 f"--web.listen-address=127.0.0.1:{port}",
@@ -98,12 +101,12 @@ def running(program: str, configuration: Path, port: int) -> Iterator[Server]:
         )
         try:
             server = Server(port)
-            assert wait_until(lambda: process.poll() is not None or _is_ready(server), 30), log.read_text()
+            assert wait_until(lambda: process.poll() is not None or _is_ready(server), _WAIT_SECONDS), log.read_text()
             assert process.poll() is None, log.read_text()
             yield server
         finally:
-            process.terminate()
-            process.wait(_STOP_SECONDS)
+            process.kill()
+            process.wait()
 
 
 def _is_ready(server: Server) -> bool:
