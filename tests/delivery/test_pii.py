@@ -1,9 +1,7 @@
 """Personal data sent to a running collector over every protocol, and searched for in everything that it writes, serves
 and says: files, journal, dead letters, log, metrics, also when it is killed in the middle."""
 
-import http.server
 import json
-import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -25,6 +23,7 @@ from spanmill.replay.options import Selection
 from spanmill.replay.sources import source_at
 from spanmill.signal import Signal
 from tests.data import key_value
+from tests.delivery.answering import answering
 from tests.delivery.stored import when
 from tests.pii.planting import filled, leaks, plant, secrets
 
@@ -40,29 +39,11 @@ SPOKEN = {
 """Each as it stands in a conversation, by the detector that is to find it."""
 
 
-class Refusing(http.server.BaseHTTPRequestHandler):
-    """Refuses for good, and says in its answer what it was sent."""
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        self.send_response(400)
-        self.send_header("Content-Type", "text/plain")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_arguments: Any) -> None:
-        pass
-
-
 @pytest.fixture
 def refusing() -> Iterator[str]:
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()
+    """Refuses for good, and says in its answer what it was sent."""
+    with answering(lambda _headers, body: (400, body)) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def configuration(directory: Path, ports: dict[str, int], refusing: str, **masking: Any) -> dict[str, Any]:

@@ -1,17 +1,17 @@
 """Secrets planted wherever a credential can be configured, and searched for in everything that a daemon says."""
 
 import base64
-import http.server
 import json
 import os
 import socket
 import subprocess
 import sys
-import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.message import Message
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ import trustme
 from spanmill.generate.collector import Collector, free_ports
 from spanmill.otlp.messages import SERVICES
 from spanmill.signal import Signal
+from tests.delivery.answering import answering
 from tests.delivery.stored import when
 from tests.extensions.credentials import basic
 from tests.otlp_samples import SAMPLES, traces
@@ -35,33 +36,16 @@ ENCODED = [
 """How it may look within base64, wherever it begins."""
 
 
-class Repeating(http.server.BaseHTTPRequestHandler):
-    """A server that answers with the credentials that it was sent, refusing now and then for good or for now."""
-
-    served = 0
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        Repeating.served += 1
-        body = f"who is {self.headers['Authorization']} {self.headers['X-Key']}?".encode()
-        self.send_response((401, 503, 400)[Repeating.served % 3])
-        self.send_header("Content-Type", "text/plain")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_arguments: Any) -> None:
-        pass
-
-
 @pytest.fixture
 def http_port() -> Iterator[int]:
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Repeating) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield server.server_address[1]
-        server.shutdown()
-        thread.join()
+    """A server that answers with the credentials that it was sent, refusing now and then for good or for now."""
+    statuses = cycle((401, 503, 400))
+
+    def repeated(headers: Message, _body: bytes) -> tuple[int, bytes]:
+        return next(statuses), f"who is {headers['Authorization']} {headers['X-Key']}?".encode()
+
+    with answering(repeated) as port:
+        yield port
 
 
 @contextmanager
