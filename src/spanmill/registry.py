@@ -84,6 +84,14 @@ COMPONENTS: Final[tuple[ComponentType, ...]] = (
         "keeps a share of the traces or log records",
         signals=frozenset({Signal.TRACES, Signal.LOGS}),
     ),
+    ComponentType(
+        Kind.PROCESSORS,
+        "tail_sampling",
+        "keeps or drops whole traces, by policies",
+        "spanmill.processors.tail_sampling.config:TailSamplingProcessorConfig",
+        "spanmill.processors.tail_sampling.processor:build",
+        frozenset({Signal.TRACES, Signal.LOGS}),
+    ),
     _in_package(
         Kind.PROCESSORS,
         "gen_ai_normalizer",
@@ -96,6 +104,13 @@ COMPONENTS: Final[tuple[ComponentType, ...]] = (
         "llm_cost",
         "LlmCost",
         "prices calls of models",
+        signals=frozenset({Signal.TRACES}),
+    ),
+    _in_package(
+        Kind.PROCESSORS,
+        "llm_judge",
+        "LlmJudge",
+        "has a model score a share of the calls",
         signals=frozenset({Signal.TRACES}),
     ),
     _in_package(
@@ -118,8 +133,7 @@ COMPONENTS: Final[tuple[ComponentType, ...]] = (
         Kind.EXPORTERS,
         "prometheus",
         "Prometheus",
-        "serves received metrics, and metrics of LLM calls, for Prometheus to scrape",
-        signals=frozenset({Signal.METRICS, Signal.TRACES}),
+        "serves received metrics, and metrics of LLM calls and evaluations, for Prometheus to scrape",
     ),
     _in_package(Kind.EXPORTERS, "file", "File", "writes OTLP to files"),
     _in_package(

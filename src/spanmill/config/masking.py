@@ -15,6 +15,7 @@ from spanmill.processors.gen_ai_normalizer.config import GenAiNormalizerProcesso
 from spanmill.processors.llm_cost.config import LlmCostProcessorConfig
 from spanmill.processors.pii_masking.config import PiiMaskingProcessorConfig
 from spanmill.processors.resource.config import ResourceProcessorConfig
+from spanmill.processors.tail_sampling.config import TailSamplingProcessorConfig
 from spanmill.signal import Signal
 
 _MANUAL: Final = "See docs/pii.md."
@@ -69,12 +70,17 @@ def _has_masking(configuration: Configuration, pipeline: Pipeline) -> bool:
 
 
 def _lets_out(configuration: Configuration, pipeline: Pipeline) -> bool:
-    """An exporter, before which there is the journal; or budgets, which need the journal too. Connectors write
+    """An exporter, before which there is the journal; or a processor that needs a journal too. Connectors write
     nothing."""
-    configs = [configuration.processors.get(each) for each in pipeline.processors]
-    follows = any(isinstance(config, LlmCostProcessorConfig) and config.budgets is not None for config in configs)
-    writes = follows or any(each not in configuration.connectors for each in pipeline.exporters)
+    journals = any(_journals(configuration.processors.get(each)) for each in pipeline.processors)
+    writes = journals or any(each not in configuration.connectors for each in pipeline.exporters)
     return writes and not pipeline.allow_unmasked
+
+
+def _journals(config: Model | None) -> bool:
+    """Whether a processor has what comes before it written to the journal."""
+    has_budgets = isinstance(config, LlmCostProcessorConfig) and config.budgets is not None
+    return has_budgets or isinstance(config, TailSamplingProcessorConfig)
 
 
 def _let_out(
@@ -99,17 +105,21 @@ def _problems_of_order(configuration: Configuration, root: Tree) -> Iterator[Pro
         if not masking:
             continue
         for each in pipeline.processors[: pipeline.processors.index(masking[0])]:
-            reason = _reason_to_stand_behind(configuration.processors.get(each))
+            config = configuration.processors.get(each)
+            reason = _reason_to_stand_behind(config)
             if reason:
                 path = ("service", "pipelines", str(name), "processors")
                 message = f"{each} stands before {masking[0]}: {reason}"
                 expected = f"{masking[0]} first, or behind memory_limiter"
                 location = root.nearest(path).at_key()
-                yield Problem(message, dotted(path), location, expected, hint=_MANUAL, severity=Severity.WARNING)
+                severity = Severity.ERROR if isinstance(config, TailSamplingProcessorConfig) else Severity.WARNING
+                yield Problem(message, dotted(path), location, expected, hint=_MANUAL, severity=severity)
 
 
 def _reason_to_stand_behind(config: Model | None) -> str:
     """What happens if a processor sees unmasked data; empty if nothing that matters."""
+    if isinstance(config, TailSamplingProcessorConfig):
+        return "what it holds is written to the journal unmasked"
     if isinstance(config, LlmCostProcessorConfig):
         return "labels of its metrics, and its log lines, show texts that are not masked yet"
     if isinstance(config, FilterProcessorConfig):

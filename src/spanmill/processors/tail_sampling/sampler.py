@@ -5,7 +5,7 @@ taken in, and passes are applied.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -230,14 +230,18 @@ class Sampler:
             index.negative_feedback[pending],
         )  # fmt: skip
 
+    def renumbered(self, made: Pass, names: Sequence[str]) -> Pass:
+        """A pass that was made when the policies had these names."""
+        return replace(made, policies=self._numbers(names)[made.policies])
+
+    def _numbers(self, names: Sequence[str]) -> np.ndarray:
+        """The numbers that policies of these names have here, and behind them the number of none."""
+        self.names += [name for name in names if name not in self.names]
+        return np.array([*(self.names.index(name) for name in names), DROPPED_BY_NONE], np.int16)
+
     def restore(self, snapshot: Snapshot, journal: str) -> None:
         """Begin with a snapshot. Of another journal only the decisions matter."""
-        number_of = {name: number for number, name in enumerate(self.names)}
-        for name in snapshot.names:
-            if name not in number_of:
-                number_of[name] = len(self.names)
-                self.names.append(name)
-        numbers = np.array([number_of[name] for name in snapshot.names] or [0], np.int16)
+        numbers = self._numbers(snapshot.names)
         kept, dropped = self.index.add(snapshot.kept), self.index.add(snapshot.dropped)
         self.index.state[kept], self.index.state[dropped] = KEPT, DROPPED
         self.index.rejected[kept], self.index.policy[kept] = snapshot.kept_rejected, numbers[snapshot.kept_policies]

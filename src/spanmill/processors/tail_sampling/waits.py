@@ -25,7 +25,7 @@ class Waits:
     most_traces: int = 0
     """Pending at once; 0: no bound."""
     most_bytes: int = 0
-    """Of a trace; 0: no bound."""
+    """Of a trace, which is decided as soon as it has more; 0: no bound."""
 
 
 @dataclass(frozen=True, slots=True)
