@@ -57,6 +57,7 @@ LOGS = Table(
         ATTRIBUTES_COLUMN,
         *LOG_COLUMNS,
         *EVALUATION_COLUMNS,
+        Column("sample_weight", pa.float64(), "How many records this one stands for; null means 1."),
     ),
     time_column="time",
     inverse=inverse.LOGS,

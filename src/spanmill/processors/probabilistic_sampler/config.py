@@ -36,7 +36,7 @@ class ProbabilisticSamplerProcessorConfig(Model):
     same traces. `hash_seed` keeps this share by a hash of its own; what has been sampled by OpenTelemetry's rules
     already is refused there, see `fail_closed`."""
     hash_seed: Whole = 0
-    """For the mode `hash_seed`: collectors with the same seed keep the same traces; two in a row need two seeds."""
+    """For the mode `hash_seed`: collectors with the same seed and percentage keep the same traces."""
     fail_closed: Flag = True
     """Drop what cannot be decided: no trace id, a malformed tracestate, a threshold that contradicts the randomness.
     Off: keep it."""
