@@ -264,6 +264,40 @@ def replay(
 
 
 @app.command()
+def evaluate(
+    inputs: offline.Inputs,
+    output: offline.ResultsOutput,
+    evaluators: offline.Evaluators = "",
+    evaluators_file: offline.EvaluatorsFile = None,
+    config: offline.Config = None,
+    processor: offline.Processor = "",
+    model: offline.JudgeModel = "",
+    base_url: offline.BaseUrl = "",
+    api: offline.Api = "",
+    api_key_env: offline.ApiKeyEnv = "",
+    concurrency: offline.Concurrency = None,
+    requests_per_minute: offline.PerMinute = None,
+    budget_usd: offline.BudgetUsd = None,
+    share: offline.Share = 1.0,
+    where: offline.Where = "",
+    limit: offline.RowLimit = None,
+    labels: offline.Labels = "",
+) -> None:
+    """Have a model judge stored rows, with the evaluators of llm_judge.
+
+    A run that was interrupted, or whose budget was spent, goes on with the same command: what has a score is not asked
+    again.
+    """
+    from spanmill.offline.evaluate import EvaluateOptions, run_evaluate
+    from spanmill.offline.judge_setup import JudgeOptions
+
+    judge = JudgeOptions(evaluators, evaluators_file, config or (), processor, model, base_url, api, api_key_env)
+    judge = replace(judge, concurrency=concurrency, requests_per_minute=requests_per_minute, share=share)
+    judge = replace(judge, budget_usd=budget_usd)
+    raise typer.Exit(run_evaluate(EvaluateOptions(inputs, output, judge, where, limit, labels)))
+
+
+@app.command()
 def gate(
     results: offline.Results,
     minimum: offline.Minimum = None,

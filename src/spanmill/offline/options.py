@@ -64,3 +64,43 @@ NoMask = Annotated[
     bool, typer.Option("--no-mask", help="Write texts as they are stored, personal data and secrets with them.")
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")]
+
+Inputs = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="INPUT...",
+        help="What a parquet or duckdb exporter writes, Parquet files, or JSON lines with input, output, context, "
+        "reference.",
+    ),
+]
+ResultsOutput = Annotated[
+    Path,
+    typer.Option("--output", "-o", metavar="FILE", help="*.parquet or *.jsonl. One that is there is continued."),
+]
+Evaluators = Annotated[
+    str, typer.Option(metavar="NAMES", help="relevance,faithfulness: of the pack, or of --evaluators-file or --config.")
+]
+EvaluatorsFile = Annotated[Path | None, typer.Option(metavar="YAML", help="Evaluators of your own.")]
+Config = Annotated[
+    list[str] | None,
+    typer.Option("--config", "-c", metavar="FILE", help="Take model and evaluators from its llm_judge."),
+]
+Processor = Annotated[str, typer.Option(metavar="ID", help="Which llm_judge, where there are several.")]
+JudgeModel = Annotated[str, typer.Option("--model", metavar="NAME", help="The model that judges.")]
+BaseUrl = Annotated[str, typer.Option(metavar="URL", help="Its server, such as http://localhost:8000/v1.")]
+Api = Annotated[str, typer.Option(metavar="NAME", help="openai or anthropic; openai if not given.")]
+ApiKeyEnv = Annotated[
+    str,
+    typer.Option(metavar="VARIABLE", help="Which has the key; without --base-url OPENAI_API_KEY or ANTHROPIC_API_KEY."),
+]
+Concurrency = Annotated[int | None, typer.Option(min=1, help="Most questions under way; 4 if not given.")]
+PerMinute = Annotated[int | None, typer.Option("--requests-per-minute", min=1, help="Most questions in a minute.")]
+BudgetUsd = Annotated[float | None, typer.Option(min=0.000001, help="Most USD that this run spends.")]
+Share = Annotated[float, typer.Option(min=0.000001, max=1, help="How many of the rows, always the same ones.")]
+RowLimit = Annotated[int | None, typer.Option("--limit", min=1, help="Most rows to judge.")]
+Labels = Annotated[
+    str,
+    typer.Option(
+        metavar="COLUMN", help="What people found: says how far the judge agrees. relevance=COLUMN for one evaluator."
+    ),
+]
