@@ -135,8 +135,8 @@ def test_a_wrong_key_or_value_is_explained(problems: Problems, text: str, messag
 
 PIPELINES = """
 receivers: {otlp: , otlp/two: {protocols: {grpc: {endpoint: 'localhost:5317'}}}}
-processors: {batch: , memory_limiter: {check_interval: 1s, limit_mib: 10}}
-exporters: {debug: , prometheus: {endpoint: 'localhost:9464'}}
+processors: {batch: , llm_cost: , memory_limiter: {check_interval: 1s, limit_mib: 10}}
+exporters: {debug: }
 connectors: {forward: , forward/two: }
 service:
   pipelines:
@@ -163,8 +163,8 @@ service:
         ("traces: ", "traces: the pipeline has no receiver"),
         ("trace: {receivers: [otlp], exporters: [debug]}", 'found "trace". Did you mean "traces"?'),
         (
-            "logs: {receivers: [otlp], exporters: [prometheus]}",
-            "the exporter prometheus takes metrics or traces and stands in a pipeline of logs",
+            "logs: {receivers: [otlp], processors: [llm_cost], exporters: [debug]}",
+            "the processor llm_cost takes traces and stands in a pipeline of logs",
         ),
         (
             "traces: {receivers: [otlp], exporters: [forward]}",

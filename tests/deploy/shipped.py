@@ -9,8 +9,8 @@ from typing import Any, Final, NamedTuple
 
 import yaml
 
-from spanmill.exporters.prometheus.llm.aggregator import OVERFLOWED
-from spanmill.exporters.prometheus.llm.families import GEN_AI, LLM
+from spanmill.exporters.prometheus.llm.families import EVALUATIONS, GEN_AI, LLM
+from spanmill.exporters.prometheus.llm.subjects import CALLS, EVALUATED
 from spanmill.telemetry.definitions import DEFINITIONS
 
 ROOT: Final = Path(__file__).parents[2]
@@ -75,10 +75,11 @@ def queries() -> list[Query]:
 def known_metrics() -> set[str]:
     """Names of samples: of the daemon's own page, of the prometheus exporter's, of recording rules, of Prometheus."""
     names = {"up", "ALERTS", *(rule["record"] for rule in rules() if "record" in rule)}
-    typed = [(one.name, one.type) for one in DEFINITIONS.values()] + [(one.name, one.type) for one in (*LLM, *GEN_AI)]
+    typed = [(one.name, one.type) for one in DEFINITIONS.values()]
+    typed += [(one.name, one.type) for one in (*LLM, *GEN_AI)] + [(one.name, one.type) for one in EVALUATIONS]
     for name, kind in typed:
         names |= {name + end for end in (("_bucket", "_sum", "_count") if kind == "histogram" else ("",))}
-    return names | {OVERFLOWED}
+    return names | {CALLS.overflowed, EVALUATED.overflowed}
 
 
 _TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')

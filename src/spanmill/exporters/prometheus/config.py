@@ -35,7 +35,8 @@ class ResourceConversion(Model):
 
 
 class PrometheusExporterConfig(Model):
-    """Serves the metrics received on `/metrics`, for Prometheus to scrape. In a traces pipeline it counts LLM calls."""
+    """Serves the metrics received on `/metrics`, for Prometheus to scrape. In a traces pipeline it counts LLM calls, in
+    a logs pipeline evaluations."""
 
     also_accepted: ClassVar = {"add_metric_suffixes": "retired; write `translation_strategy`"}
     unsupported: ClassVar = {"auth": NO_AUTH, "middlewares": "not supported"}
@@ -51,9 +52,9 @@ class PrometheusExporterConfig(Model):
     metric_expiration: Duration = 300.0
     """A series that got no point for so long is no longer served."""
     max_series: Positive = 250_000
-    """How many lines the metrics received may have on the page, and the same again those of LLM calls. What would need
-    more is dropped and counted, so that attributes with ever new values cannot use up the memory. Not in the
-    Collector."""
+    """How many lines the metrics received may have on the page, and the same again those of LLM calls, and of
+    evaluations. What would need more is dropped and counted, so that attributes with ever new values cannot use up the
+    memory. Not in the Collector."""
     resource_constant_labels: ResourceLabels = ResourceLabels()
     """Which resource attributes become labels of every series."""
     resource_to_telemetry_conversion: ResourceConversion = ResourceConversion()
@@ -67,10 +68,11 @@ class PrometheusExporterConfig(Model):
     tls: TlsServer | None = None
     """TLS of the listener. None: plain HTTP."""
     llm: LlmMetricsConfig = LlmMetricsConfig()
-    """What it counts of LLM calls where it stands in a traces pipeline. Not in the Collector."""
+    """What it counts of LLM calls where it stands in a traces pipeline, and of evaluations in a logs pipeline. Not in
+    the Collector."""
 
     def misfits(self, signal: Signal) -> Iterator[Misfit]:
-        if signal is Signal.TRACES:
+        if signal is not Signal.METRICS:
             yield from self.llm.unfit_labels()
 
     @model_validator(mode="before")

@@ -1,10 +1,11 @@
 """The prometheus exporter: keeps the last value of every series received, and serves them for Prometheus to scrape.
 
-In a traces pipeline it counts LLM calls, which come to the same page.
+In a traces pipeline it counts LLM calls, in a logs pipeline evaluations, which come to the same page.
 """
 
 import asyncio
 from collections import Counter
+from functools import partial
 
 from spanmill.batch import Batch
 from spanmill.component import BatchPreference, Host, Position, Settings
@@ -12,6 +13,7 @@ from spanmill.exporters.prometheus.accumulator import Accumulator
 from spanmill.exporters.prometheus.config import PrometheusExporterConfig
 from spanmill.exporters.prometheus.labels import Labels
 from spanmill.exporters.prometheus.llm.aggregator import LlmMetrics
+from spanmill.exporters.prometheus.llm.subjects import CALLS, EVALUATED
 from spanmill.exporters.prometheus.naming import Naming
 from spanmill.exporters.prometheus.series import Store
 from spanmill.signal import Signal
@@ -47,13 +49,15 @@ class PrometheusExporter:
             exemplars=config.enable_open_metrics,
             max_cached=2 * config.max_series,
         )
-        self._llm = LlmMetrics(
+        count = partial(
+            LlmMetrics,
             config.llm,
             max_lines=config.max_series,
             name=lambda name, kind: naming.metric(name, "", kind, False),
             constant=labels.constant(),
             exemplars=config.enable_open_metrics,
         )
+        self._llm = {Signal.TRACES: count(subject=CALLS), Signal.LOGS: count(subject=EVALUATED)}
         self._contribution: Contribution | None = None
 
     @property
@@ -85,24 +89,26 @@ class PrometheusExporter:
         for reason, count in dropped.items():
             labels = {"exporter": str(self._settings.id), "reason": reason}
             self._settings.metrics.counter("spanmill_prometheus_dropped_points", **labels).add(count)
-            what = "LLM calls lack series" if reason == "llm_limit" else "metric points dropped"
+            lacking = "evaluations" if batch.signal is Signal.LOGS else "LLM calls"
+            what = f"{lacking} lack series" if reason == "llm_limit" else "metric points dropped"
             self._settings.log.warning(what, reason=reason, points=count, advice=_ADVICE[reason])
 
     def _consume(self, batch: Batch) -> Counter[str]:
         """How many items are not on the page, by reason."""
-        if batch.signal is Signal.TRACES:
-            return +Counter({"llm_limit": self._llm.consume(batch)})
-        return self._accumulator.consume(batch.records)
+        counted = self._llm.get(batch.signal)
+        if counted is None:
+            return self._accumulator.consume(batch.records)
+        return +Counter({"llm_limit": counted.consume(batch)})
 
     def _lines(self) -> int:
-        return self._store.lines + self._llm.lines
+        return self._store.lines + sum(counted.lines for counted in self._llm.values())
 
     def collect(self) -> list[Family]:
         """What is on the page now."""
         with self._store.lock:
             self._store.purge()
             received = self._store.snapshot(self._config.send_timestamps)
-        return received + self._llm.families()
+        return received + [family for counted in self._llm.values() for family in counted.families()]
 
     async def stop(self) -> None:
         """Take the series off the page. Safe twice."""

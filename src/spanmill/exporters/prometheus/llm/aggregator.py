@@ -1,7 +1,7 @@
-"""Counts LLM calls: a batch of spans in, families for the page out.
+"""Counts LLM calls, or evaluations: a batch in, families for the page out.
 
-A batch is looked at in columns. Its calls are grouped by all labels at once; what a group's series are is remembered,
-so that the work is some fixed number of passes over the rows, however many label sets there are.
+A batch is looked at in columns. What is counted of it is grouped by all labels at once; what a group's series are is
+remembered, so that the work is some fixed number of passes over the rows, however many label sets there are.
 """
 
 import threading
@@ -10,22 +10,22 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from spanmill.batch import Batch
-from spanmill.exporters.prometheus.llm.calls import MODEL, Calls, Source
 from spanmill.exporters.prometheus.llm.combinations import Combinations
 from spanmill.exporters.prometheus.llm.config import LlmMetricsConfig
+from spanmill.exporters.prometheus.llm.counted import Counted
 from spanmill.exporters.prometheus.llm.exemplars import LatestExemplars
-from spanmill.exporters.prometheus.llm.families import GEN_AI, LLM, Definition, Observation
-from spanmill.exporters.prometheus.llm.label_values import LabelValues, Texts
+from spanmill.exporters.prometheus.llm.families import Definition, Observation
+from spanmill.exporters.prometheus.llm.label_values import Texts
 from spanmill.exporters.prometheus.llm.spaces import NOWHERE, Parts, Room, Space
+from spanmill.exporters.prometheus.llm.subjects import CALLS, Subject
 from spanmill.exporters.prometheus.llm.values import NEVER, Counters, Histograms, Ratios, Update
 from spanmill.telemetry.exposition import Family, FamilyType, LabelSet, Sample
 
-OVERFLOWED: Final = "llm_metrics_overflowed_label_values_total"
 _ERROR_TYPE: Final = "error_type"
 _OTHER_ERROR: Final = "_OTHER"
 """OpenTelemetry's `error.type` of a failure that nobody names."""
@@ -37,7 +37,7 @@ _MAX_COMBINATIONS: Final = 65_536
 class _Held:
     """A family with its values."""
 
-    definition: Definition
+    definition: Definition[Any]
     name: str
     space: int
     values: Counters | Histograms | Ratios
@@ -50,39 +50,40 @@ class LlmMetrics:
         self,
         config: LlmMetricsConfig,
         *,
+        subject: Subject = CALLS,
         max_lines: int,
         name: Callable[[str, FamilyType], str] = lambda name, _type: name,
         constant: Mapping[str, str] | None = None,
         exemplars: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`name`: what a family is called on the page. `constant`: labels of every series."""
+        """`subject`: what is counted. `name`: what a family is called. `constant`: labels of every series."""
         self.clock = clock
-        self._config = config
+        self._config, self._subject = config, subject
         self._lock = threading.Lock()
         self._room = Room(max_lines)
         self._constant = dict(constant or {})
         self._exemplars = exemplars
         self._spaces: list[Space] = []
         self._families: list[_Held] = []
-        for definition in (*(LLM if config.llm else ()), *(GEN_AI if config.gen_ai else ())):
+        for definition in subject.definitions(config):
             self._add(definition, name(definition.name, definition.type))
         self._observers = {held.definition.observe: None for held in self._families}
         wanted = {label for space in self._spaces for label in space.labels}
-        self._labels = [label for label in _labels(config) if label.name in wanted]
+        self._labels = [label for label in subject.labels(config) if label.name in wanted]
         self._texts = Texts()
         self._overflowed: Counter[str] = Counter()
-        self._overflowed_name = name(OVERFLOWED, "counter")
+        self._overflowed_name = name(subject.overflowed, "counter")
         self._next_purge = clock() + self._purge_seconds
         self._forget()
 
     # Building.
 
-    def _add(self, definition: Definition, name: str) -> None:
+    def _add(self, definition: Definition[Any], name: str) -> None:
         labels = definition.labels
-        if definition in LLM:
-            more = self._config.labels.items()
-            labels += tuple(key for key, label in more if not label.metrics or definition.name in label.metrics)
+        if definition.name.startswith("llm_"):
+            more = [key for key, label in self._config.labels.items() if label.is_of(definition.name)]
+            labels += tuple(key for key in more if key not in labels)
         space = self._space(labels, definition.parts)
         held = _Held(definition, name, space, self._values(definition))
         self._spaces[space].hold(held.values)
@@ -95,7 +96,7 @@ class LlmMetrics:
         self._spaces.append(Space(labels, parts, self._constant, self._room))
         return len(self._spaces) - 1
 
-    def _values(self, definition: Definition) -> Counters | Histograms | Ratios:
+    def _values(self, definition: Definition[Any]) -> Counters | Histograms | Ratios:
         if definition.type == "counter":
             return Counters()
         if definition.type == "gauge":
@@ -118,11 +119,11 @@ class LlmMetrics:
     # Counting.
 
     def consume(self, batch: Batch) -> int:
-        """Count the calls of a batch of spans, all or, when it raises, none of them.
+        """Count what there is in a batch, all or, when it raises, nothing of it.
 
         How many of them lack a series, because the page is full.
         """
-        calls = Calls(batch)
+        calls = self._subject.read(batch)
         if not calls.count or not self._spaces:
             return 0
         with self._lock:
@@ -141,7 +142,7 @@ class LlmMetrics:
             self._overflowed += overflowed
         return int((first == NOWHERE).any(axis=0).sum()) if self._room.refused else 0
 
-    def _locate(self, calls: Calls, now: float) -> tuple[np.ndarray, Counter[str]]:
+    def _locate(self, calls: Counted, now: float) -> tuple[np.ndarray, Counter[str]]:
         """For each space and each call its first series; and how many calls have a label's value as `other`."""
         if self._combinations.held > _MAX_COMBINATIONS:
             self._forget()
@@ -157,7 +158,7 @@ class LlmMetrics:
         self._used[numbers] = now
         return self._first.take(numbers, axis=1), overflowed
 
-    def _numbered(self, calls: Calls, now: float) -> tuple[list[np.ndarray | None], Counter[str]]:
+    def _numbered(self, calls: Counted, now: float) -> tuple[list[np.ndarray | None], Counter[str]]:
         """For each label the number of each call's value, None for all missing."""
         if self._texts.is_full:
             self._texts.forget()
@@ -198,7 +199,7 @@ class LlmMetrics:
             ]
 
     def _updates(
-        self, held: _Held, calls: Calls, observation: Observation | None, series: np.ndarray, now: float
+        self, held: _Held, calls: Counted, observation: Observation | None, series: np.ndarray, now: float
     ) -> Iterator[Update]:
         """What `observation` changes. `series`: the first one of each call."""
         if held.definition.starts_at_zero:
@@ -206,7 +207,7 @@ class LlmMetrics:
                 yield held.values.show(series + part, now)
         if observation is None:
             return
-        weights = calls.weight
+        weights = calls.weight if held.definition.weighted else np.ones(calls.count)
         if observation.rows is not None:
             series, weights = series[observation.rows], weights[observation.rows]
         series = series + observation.part
@@ -238,8 +239,7 @@ class LlmMetrics:
             Sample("", LabelSet(sorted((self._constant | {"label": label}).items())), count)
             for label, count in sorted(self._overflowed.items())
         ]
-        text = "Calls whose value of a label was counted as `other`, because the label has as many as it may."
-        return Family(self._overflowed_name, "counter", text, samples)
+        return Family(self._overflowed_name, "counter", self._subject.overflowed_help, samples)
 
     @property
     def lines(self) -> int:
@@ -290,7 +290,7 @@ def _prepared(
 
 
 def _marked(
-    values: Histograms, exemplars: LatestExemplars, series: np.ndarray, observation: Observation, calls: Calls
+    values: Histograms, exemplars: LatestExemplars, series: np.ndarray, observation: Observation, calls: Counted
 ) -> Update:
     """Remember the trace ids of what was observed."""
     rows, ids = calls.trace_ids()
@@ -304,22 +304,3 @@ def _marked(
         chosen = rows
     observed = observation.values[chosen]
     return partial(exemplars.put, series[chosen], values.bucket(observed), ids, observed, calls.end_ns[rows])
-
-
-def _labels(config: LlmMetricsConfig) -> Iterator[LabelValues]:
-    limits = config.max_values
-    yield LabelValues("model", MODEL, limits.model, "unknown")
-    for name, key in {"feature": "feature", "prompt_name": "prompt_name", "prompt_version": "prompt_version"}.items():
-        yield LabelValues(name, ("column", key), getattr(limits, key))
-    gen_ai: dict[str, tuple[str, int]] = {
-        "operation_name": ("operation", limits.operation),
-        "provider_name": ("provider", limits.provider),
-        "request_model": ("request_model", limits.model),
-        "response_model": ("response_model", limits.model),
-    }
-    for name, (column, max_values) in gen_ai.items():
-        yield LabelValues(f"gen_ai_{name}", ("column", column), max_values)
-    yield LabelValues(_ERROR_TYPE, ("column", "error_type"), limits.error_type)
-    for name, label in config.labels.items():
-        source: Source = label.source(name)
-        yield LabelValues(name, source, label.max_values)

@@ -22,6 +22,10 @@ LlmMetric = Literal[
     "llm_rate_limited_requests_total",
     "llm_cache_hit_ratio",
     "llm_tokens_per_request",
+    "llm_quality_score",
+    "llm_evaluations_total",
+    "llm_judge_cost_usd_total",
+    "llm_judge_lag_seconds",
 ]
 MaxValues = Annotated[int, Field(strict=True, gt=0, le=1_000_000)]
 Bounds = tuple[Annotated[float, Field(gt=0)], ...]
@@ -46,6 +50,10 @@ class Buckets(Model):
         100, 250, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 128_000, 256_000, 1_000_000,
     )  # fmt: skip
     """Of `llm_tokens_per_request`."""
+    quality_score: Bounds = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1)
+    """Of `llm_quality_score`."""
+    judge_lag: Bounds = (1, 5, 15, 30, 60, 120, 300, 600, 1_800, 3_600)
+    """Of `llm_judge_lag_seconds`."""
 
     @field_validator("*")
     @classmethod
@@ -59,9 +67,9 @@ class Label(Model):
     """One more label. Without a source it is the column of the label's own name (`user` is the column `user_id`)."""
 
     column: str = ""
-    """A column of the span table with text in it."""
+    """A column of the span table with text in it. Of evaluations the one that says the same, where there is one."""
     attribute: str = ""
-    """Or the key of a span attribute."""
+    """Or the key of an attribute of the span, or of the evaluation."""
     resource_attribute: str = ""
     """Or the key of a resource attribute."""
     max_values: MaxValues = 100
@@ -88,16 +96,20 @@ class Label(Model):
             return "resource_attribute", self.resource_attribute
         return "column", self.column or _SHORT_NAMES.get(name, name)
 
+    def is_of(self, metric: str) -> bool:
+        """Whether a metric that begins with `llm_` has the label."""
+        return not self.metrics or metric in self.metrics
+
 
 class LabelLimits(Model):
     """How many values of each label may have series of their own at a time; further ones are shown as `other`."""
 
     model: MaxValues = 100
-    """Of `model`, `gen_ai_request_model` and `gen_ai_response_model`."""
+    """Of `model`, `judge_model`, `gen_ai_request_model` and `gen_ai_response_model`."""
     feature: MaxValues = 100
     """Of `feature`."""
     prompt_name: MaxValues = 100
-    """Of `prompt_name`."""
+    """Of `prompt_name`, and of `prompt` of evaluations."""
     prompt_version: MaxValues = 100
     """Of `prompt_version`, all prompts together."""
     provider: MaxValues = 50
@@ -106,15 +118,20 @@ class LabelLimits(Model):
     """Of `gen_ai_operation_name`."""
     error_type: MaxValues = 50
     """Of `error_type`."""
+    evaluator: MaxValues = 100
+    """Of `evaluator`."""
 
 
 class LlmMetricsConfig(Model):
-    """What an exporter in a traces pipeline shows of LLM calls. Not in the Collector."""
+    """What an exporter shows of LLM calls in a traces pipeline, and of evaluations in a logs pipeline. Not in the
+    Collector."""
 
     llm: Flag = True
-    """Show the metrics that begin with `llm_`."""
+    """Show the metrics of LLM calls that begin with `llm_`."""
     gen_ai: Flag = True
     """Show OpenTelemetry's own: `gen_ai_client_token_usage` and `gen_ai_client_operation_duration_seconds`."""
+    evaluations: Flag = True
+    """Show the metrics of evaluations, which come with log records: `llm_quality_score` and others."""
     labels: dict[str, Label] = Field(default_factory=dict)
     """More labels for the metrics that begin with `llm_`: `team`, `user`, `environment`, ..., by the name they get. A
     list of names means those columns."""
@@ -123,8 +140,8 @@ class LlmMetricsConfig(Model):
     buckets: Buckets = Buckets()
     """Buckets of the histograms that begin with `llm_`; the others have those of the semantic conventions."""
     idle_expiration: Duration = 86_400.0
-    """A series without a call for so long goes away, and makes room for another value of its labels. When it comes
-    back it counts from 0."""
+    """A series without a call, or an evaluation, for so long goes away, and makes room for another value of its
+    labels. When it comes back it counts from 0."""
     cache_hit_window: Duration = 300.0
     """How far back `llm_cache_hit_ratio` looks."""
 

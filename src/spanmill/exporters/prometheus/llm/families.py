@@ -1,13 +1,17 @@
-"""The metrics of LLM calls: names, labels, and what each is told of a batch's calls."""
+"""The metrics of LLM calls and of evaluations: names, labels, and what each is told of a batch."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple
+from typing import Final, Generic, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
-from spanmill.exporters.prometheus.llm.calls import Calls, Measure
+from spanmill.exporters.prometheus.llm.calls import Calls
+from spanmill.exporters.prometheus.llm.counted import Counted, Measure
+from spanmill.exporters.prometheus.llm.evaluations import Evaluations
 from spanmill.exporters.prometheus.llm.spaces import ONE, Parts
+
+T = TypeVar("T", bound=Counted)
 
 _INPUT_AND_OUTPUT: Final = ("input", "output")
 _TOKEN_TYPES: Final = ("input", "output", "cache_read", "cache_write", "reasoning")
@@ -22,7 +26,7 @@ class Observation(NamedTuple):
     """What a family is told."""
 
     rows: np.ndarray | None
-    """Of which calls, some perhaps twice; None: of each, once."""
+    """Of which rows, some perhaps twice; None: of each, once."""
     values: np.ndarray
     """One for each of them: what a counter adds, what a histogram observes, the part of a ratio."""
     part: np.ndarray | int = 0
@@ -32,14 +36,14 @@ class Observation(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Definition:
+class Definition(Generic[T]):
     """One family. Additional labels come to those named here."""
 
     name: str
     type: Literal["counter", "histogram", "gauge"]
     help: str
     labels: tuple[str, ...]
-    observe: Callable[[Calls], Observation | None]
+    observe: Callable[[T], Observation | None]
     """None: nothing to tell."""
     parts: Parts = ONE
     buckets: str | tuple[float, ...] = ()
@@ -48,6 +52,8 @@ class Definition:
     """On the page as soon as its label set is seen at all, so that `increase()` notices the first one counted."""
     unit: str = ""
     exemplars: bool = False
+    weighted: bool = True
+    """What was observed stands for what sampling left out. False: it counts as what it is."""
 
 
 def _requests(calls: Calls) -> Observation:
@@ -93,7 +99,7 @@ def _cache_hits(calls: Calls) -> Observation | None:
 _MODEL, _MODEL_FEATURE = ("model",), ("model", "feature")
 _GEN_AI = ("gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model", "gen_ai_response_model")
 
-LLM: Final = (
+LLM: Final[tuple[Definition[Calls], ...]] = (
     Definition(
         "llm_requests_total", "counter", "Calls of a model, by how they ended.", _MODEL_FEATURE, _requests,
         Parts("status", ("ok", "error")), starts_at_zero=True,
@@ -142,7 +148,7 @@ LLM: Final = (
     ),
 )  # fmt: skip
 
-GEN_AI: Final = (
+GEN_AI: Final[tuple[Definition[Calls], ...]] = (
     Definition(
         "gen_ai_client_token_usage", "histogram", "Number of input and output tokens used.", _GEN_AI,
         _input_and_output, Parts("gen_ai_token_type", _INPUT_AND_OUTPUT),
@@ -151,5 +157,25 @@ GEN_AI: Final = (
     Definition(
         "gen_ai_client_operation_duration_seconds", "histogram", "Duration of operations.", (*_GEN_AI, "error_type"),
         _seconds, buckets=SEMCONV_SECONDS, unit="seconds",
+    ),
+)  # fmt: skip
+
+EVALUATIONS: Final[tuple[Definition[Evaluations], ...]] = (
+    Definition(
+        "llm_quality_score", "histogram", "Scores of evaluations, 0 to 1.",
+        ("evaluator", "model", "feature", "prompt", "source"), lambda evaluations: _known(evaluations.score),
+        buckets="quality_score", exemplars=True,
+    ),
+    Definition(
+        "llm_evaluations_total", "counter", "Evaluations, by who made them and what came of them.",
+        ("evaluator", "source", "outcome", "error_type"), lambda evaluations: _each(evaluations.every), weighted=False,
+    ),
+    Definition(
+        "llm_judge_cost_usd_total", "counter", "Price of evaluations, USD.", ("evaluator", "judge_model"),
+        lambda evaluations: _known(evaluations.cost_usd), weighted=False,
+    ),
+    Definition(
+        "llm_judge_lag_seconds", "histogram", "Seconds from the end of a span to the judge's verdict.", ("evaluator",),
+        lambda evaluations: _known(evaluations.judge_lag_seconds), buckets="judge_lag", unit="seconds", weighted=False,
     ),
 )  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from spanmill.exporters.prometheus.llm.calls import Source
+from spanmill.exporters.prometheus.llm.counted import Source
 
 OTHER: Final = "other"
 """What values beyond the limit are shown as."""
