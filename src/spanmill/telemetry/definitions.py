@@ -24,6 +24,7 @@ class MetricDefinition:
 
 
 DURATION_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+LAG_BUCKETS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1_800.0, 3_600.0)
 SIZE_BUCKETS = (
     1.0,
     10.0,
@@ -158,6 +159,34 @@ def _budget_definitions() -> Iterator[MetricDefinition]:
         "llm_budget_ignored_calls",
         "counter",
         "Calls that no budget counts, because they began long ago (late) or in the future (early).",
+    )
+
+
+def _judge_definitions() -> Iterator[MetricDefinition]:
+    counters = {
+        "matched_spans": "Spans that fit an evaluator's condition.",
+        "sampled_spans": "Those of them that the evaluator's share takes.",
+        "queued_samples": "Questions that were put into the queue.",
+        "samples": "Questions by what became of them (scored, failed, skipped) and why.",
+        "lost_records": "Records of the queue that could not be read, with all their questions.",
+        "tokens": "Tokens of the judge's own calls, by model and type.",
+        "cost_usd": "USD that the judge's own calls cost, by model.",
+        "alerts": "Scores below a threshold, by what became of telling it: sent, failed, repeated, limited.",
+    }
+    gauges = {
+        "waiting_samples": "Questions in the queue that are not done.",
+        "budget_spent": "What is spent in the period under way, with what is set aside: USD or tokens, by unit.",
+        "budget_limit": "Most that may be spent in the period.",
+        "concurrency": "Requests that may be under way: fewer than configured while the server asks for fewer.",
+        "requests_under_way": "Requests that are under way.",
+        "breaker_open": "1 while the model's server is taken to be down and is only tried once in a while, else 0.",
+    }
+    for name, text in counters.items():
+        yield MetricDefinition(f"spanmill_llm_judge_{name}", "counter", text)
+    for name, text in gauges.items():
+        yield MetricDefinition(f"spanmill_llm_judge_{name}", "gauge", text)
+    yield MetricDefinition(
+        "spanmill_llm_judge_lag", "histogram", "Seconds from a span's end to its verdict.", LAG_BUCKETS, "seconds"
     )
 
 
@@ -319,6 +348,7 @@ def _definitions() -> Iterator[MetricDefinition]:
     yield from _exporter_definitions()
     yield from _dead_letter_definitions()
     yield from _budget_definitions()
+    yield from _judge_definitions()
     yield from _process_definitions()
     yield from _llm_definitions()
     yield from _masking_definitions()

@@ -1,0 +1,257 @@
+"""Works off the queue: asks what has to be asked, puts out what was found, and moves the queue's cursor behind it.
+
+Nothing is judged twice. The verdict's digest is the question's key: what an outlet holds under it is not asked again,
+nor what the book has as answered. The cursor moves only when every question up to it is done.
+"""
+
+import asyncio
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Final
+
+from spanmill.batch import Batch
+from spanmill.component import Inlet, Outlet
+from spanmill.errors import Busy
+from spanmill.journal import Record, Unreadable
+from spanmill.judge.answers import Verdict, parse
+from spanmill.judge.evaluator import Evaluator
+from spanmill.judge.model import Failed, Reply
+from spanmill.judge.spending import Spent
+from spanmill.llm import evaluations
+from spanmill.processors.llm_judge import own_calls
+from spanmill.processors.llm_judge.alerts import Alerts
+from spanmill.processors.llm_judge.book import JudgeBook
+from spanmill.processors.llm_judge.marks import new_trace_id, traceparent
+from spanmill.processors.llm_judge.measures import Measures
+from spanmill.processors.llm_judge.models import Models
+from spanmill.processors.llm_judge.outcomes import (
+    SKIPPED,
+    Outcome,
+    answered,
+    evaluation_of,
+    failed,
+    lag_seconds,
+    skipped,
+)
+from spanmill.processors.llm_judge.progress import Progress
+from spanmill.processors.llm_judge.samples import Sample, samples_of
+from spanmill.signal import Signal
+from spanmill.telemetry.logs import Log
+
+_DRAIN_SECONDS: Final = 2.0
+"""How long what is under way may take to end when the daemon stops. The rest is asked after the next start."""
+_READ_AGAIN_SECONDS: Final = 1.0
+
+
+class Worker:
+    """Belongs to the event loop. Asks at most `most` questions at a time."""
+
+    def __init__(
+        self, queue: Inlet, outlets: Mapping[Signal, Outlet], models: Models, evaluators: Mapping[str, Evaluator],
+        book: JudgeBook, measures: Measures, log: Log, *,
+        most: int, max_age_seconds: float, remembered: int, alerts: Alerts | None, clock: Callable[[], float],
+    ) -> None:  # fmt: skip
+        """`clock`: seconds since 1970."""
+        self._queue, self._outlets, self._models, self._evaluators = queue, outlets, models, evaluators
+        self._book, self._measures, self._log, self._alerts, self._clock = book, measures, log, alerts, clock
+        self._max_age, self._most_remembered = max_age_seconds, remembered
+        self._room = asyncio.Semaphore(most)
+        self._progress = Progress()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._in_hand: set[bytes] = set()
+        self._asking: dict[bytes, asyncio.Future[None]] = {}
+        self._verdicts: OrderedDict[bytes, Verdict] = OrderedDict()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def left(self) -> int:
+        """Samples that were read and are not done."""
+        return self._progress.left
+
+    def start(self, fatal: Callable[[BaseException], None]) -> None:
+        """Begin where the cursor is. `fatal` is called when the worker dies."""
+
+        def ended(task: asyncio.Task[None]) -> None:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                fatal(error)
+
+        self._task = asyncio.create_task(self._run(), name="judge")
+        self._task.add_done_callback(ended)
+
+    async def drain(self) -> None:
+        """Read no more, let what is under way end if it does at once. Safe twice, and without `start`."""
+        task, self._task = self._task, None
+        if task is not None:
+            await _cancelled(task)
+        if self._tasks:
+            await asyncio.wait(list(self._tasks), timeout=_DRAIN_SECONDS)
+        for each in list(self._tasks):
+            await _cancelled(each)
+
+    async def _run(self) -> None:
+        while True:
+            record = self._queue.reader.read()
+            if record is None:
+                await self._queue.reader.wait()
+                continue
+            samples = await self._load(record)
+            self._progress.begin(record.sequence, [sample.question.key for sample in samples])
+            self._commit()
+            for sample in samples:
+                await self._room.acquire()
+                task = asyncio.create_task(self._finish(record.sequence, sample), name="judge question")
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+    async def _load(self, record: Record) -> list[Sample]:
+        while True:
+            try:
+                return await asyncio.to_thread(lambda: samples_of(record.load()))
+            except (Unreadable, ValueError) as error:
+                self._log.error("questions to judge are lost: the queue is damaged", reason=str(error))
+                self._measures.lost("damaged")
+                return []
+            except OSError as error:
+                self._log.warning("the queue of the judge cannot be read", reason=error.strerror or str(error))
+                await asyncio.sleep(_READ_AGAIN_SECONDS)
+
+    def _commit(self) -> None:
+        advanced = self._progress.advance()
+        if advanced is not None:
+            sequence, keys = advanced
+            self._queue.reader.commit(sequence)
+            self._book.answered.difference_update(keys)
+
+    async def _finish(self, sequence: int, sample: Sample) -> None:
+        """One sample to its end, whatever that is; a cancelled one stays undone."""
+        try:
+            try:
+                outcome = await self._judge(sample)
+            except Exception as error:  # noqa: BLE001 - a defect must not end the judging of others
+                self._log.error("judging failed by a defect", defect=type(error).__name__)
+                outcome = failed("defect")
+            self._measures.ended(sample.question.evaluator, outcome)
+            self._progress.end(sequence)
+            self._commit()
+        finally:
+            self._room.release()
+
+    async def _judge(self, sample: Sample) -> Outcome:
+        question = sample.question
+        evaluator = self._evaluators.get(question.evaluator)
+        if question.key in self._in_hand or question.key in self._book.answered or self._holds(question.key):
+            return skipped("already_judged")
+        if evaluator is None or evaluator.template_hash != question.template_hash:
+            return skipped("evaluator_changed")
+        self._in_hand.add(question.key)
+        try:
+            return await self._ask_and_tell(sample, evaluator)
+        finally:
+            self._in_hand.discard(question.key)
+
+    def _holds(self, key: bytes) -> bool:
+        outlet = self._outlets.get(Signal.LOGS)
+        return outlet is not None and outlet.holds(key)
+
+    async def _ask_and_tell(self, sample: Sample, evaluator: Evaluator) -> Outcome:
+        deadline = sample.queued_at + self._max_age
+        if self._clock() >= deadline:
+            return skipped("too_old")
+        async with self._alone(sample.question.content):
+            known = self._verdicts.get(sample.question.content)
+            if known is not None:
+                outcome, call = Outcome("scored", "reused", known), None
+            else:
+                outcome, call = await self._ask(sample, evaluator, deadline)
+                self._remember(sample, outcome)
+        if outcome.result != SKIPPED:
+            await self._tell(sample, evaluator, outcome, call)
+        return outcome
+
+    async def _ask(self, sample: Sample, evaluator: Evaluator, deadline: float) -> tuple[Outcome, Batch | None]:
+        """What a model says, and the call as a span."""
+        question, config = sample.question, self._models.config(sample.question.model)
+        trace_id, span_id, began = new_trace_id(), secrets.token_bytes(8), time.time_ns()
+        now = asyncio.get_running_loop().time()
+        until = now + deadline - self._clock()
+        reply: Reply | None = None
+        try:
+            asking = self._models.asking(question.model)
+            reply = await asking.ask(question.messages, question.schema, until, traceparent(trace_id, span_id))
+        except Spent as spent:
+            self._models.say_spent(spent)
+            return skipped("budget"), None
+        except Failed as error:
+            outcome = skipped("too_old") if error.code == "too_late" else failed(error.code)
+        else:
+            self._models.say_unspent(now)
+            self._measures.spent(config.model, reply)
+            outcome = answered(parse(evaluator, reply.text), reply)
+        if outcome.result == SKIPPED or not self._models.traces_calls:
+            return outcome, None
+        call = own_calls.OwnCall(
+            trace_id=trace_id, span_id=span_id, start_ns=began, end_ns=time.time_ns(), provider=config.seller,
+            model=config.model, question=question, reply=reply, error_type=outcome.reason,
+        )  # fmt: skip
+        return outcome, own_calls.batch_of(call)
+
+    async def _tell(self, sample: Sample, evaluator: Evaluator, outcome: Outcome, call: Batch | None) -> None:
+        question, config = sample.question, self._models.config(sample.question.model)
+        now_ns = int(self._clock() * 1e9)
+        evaluation = evaluation_of(
+            sample, evaluator, outcome, provider=config.seller, model=config.model, now_ns=now_ns
+        )
+        logs, traces = self._outlets.get(Signal.LOGS), self._outlets.get(Signal.TRACES)
+        if logs is not None:
+            await self._put(logs, evaluations.batch_of([evaluation], resource_attributes={}), question.key)
+        self._book.answered.add(question.key)
+        with suppress(OSError):  # told by the next question, which has to be written before it is asked
+            await self._book.save()
+        if traces is not None and call is not None:
+            await self._put(traces, call, question.key)
+        if (seconds := lag_seconds(sample, now_ns)) is not None:
+            self._measures.lagged(question.evaluator, seconds)
+        if self._alerts is not None:
+            self._alerts.consider(evaluation, sample.excerpt)
+
+    async def _put(self, outlet: Outlet, batch: Batch, digest: bytes) -> None:
+        while True:
+            try:
+                await outlet.put(batch, digest)
+            except Busy as busy:
+                await asyncio.sleep(busy.retry_after)
+            else:
+                return
+
+    def _alone(self, content: bytes) -> "_Alone":
+        return _Alone(self._asking, content)
+
+    def _remember(self, sample: Sample, outcome: Outcome) -> None:
+        if outcome.verdict is not None and self._most_remembered:
+            self._verdicts[sample.question.content] = outcome.verdict
+            if len(self._verdicts) > self._most_remembered:
+                self._verdicts.popitem(last=False)
+
+
+class _Alone:
+    """Of questions with the same content one is asked at a time, and the others wait for what it finds."""
+
+    def __init__(self, asking: dict[bytes, asyncio.Future[None]], content: bytes) -> None:
+        self._asking, self._content = asking, content
+
+    async def __aenter__(self) -> None:
+        while (other := self._asking.get(self._content)) is not None:
+            await asyncio.wait([other])
+        self._asking[self._content] = asyncio.get_running_loop().create_future()
+
+    async def __aexit__(self, *_: object) -> None:
+        self._asking.pop(self._content).set_result(None)
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
