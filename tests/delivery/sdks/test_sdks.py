@@ -4,13 +4,9 @@ from decimal import Decimal
 from typing import Any
 
 import orjson
-import pytest
 
 from tests.delivery.sdks.conftest import Recorded
 from tests.delivery.sdks.expected import cost_of, row_of
-
-pytestmark = pytest.mark.xdist_group("sdks")
-"""In one process: each SDK's application runs once and is looked at by many tests."""
 
 Row = dict[str, Any]
 _CONTENT = ("input", "output", "system_instructions")
