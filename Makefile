@@ -22,7 +22,8 @@ run: install  ## Start the collector on config.example.yaml (another file: CONFI
 demo: install  ## Start a collector, send it LLM traces with OpenTelemetry's SDK, ask it questions
 	@exec $(BIN)/python -m spanmill.generate.demo
 
-test: install-dev  ## Run the tests, in two processes, each file in one of them: its tests share daemons and SDKs
+# Each file in one of the processes: its tests share daemons and what SDKs sent.
+test: install-dev  ## Run the tests, in two processes
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: install-dev  ## Check style, types and that generated documents are current
