@@ -31,6 +31,8 @@ class Choice:
     """Spans that fit the conditions."""
     sampled: Counter[str] = field(default_factory=Counter)
     """Those of them that the share takes."""
+    left_out: Counter[str] = field(default_factory=Counter)
+    """Those that find no room in the queue, and of which no question was made."""
     missing: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Those that cannot be asked about, by evaluator and variable."""
 
@@ -49,8 +51,8 @@ class Chooser:
         self._context = TraceContext(evaluators)
         self._clock = clock
 
-    def choose(self, batch: Batch) -> Choice:
-        """The questions about a batch. Never about spans of a judge."""
+    def choose(self, batch: Batch, room: int) -> Choice:
+        """At most so many questions about a batch. Never about spans of a judge."""
         choice = Choice()
         self._context.remember(batch)
         holds: dict[str, np.ndarray] = {}
@@ -61,14 +63,18 @@ class Chooser:
             fits = holds[self._where or ""] & holds[evaluator.where]
             if fits.any():
                 judgeable = ~own_spans(batch) if judgeable is None else judgeable
-                self._ask(evaluator, batch, fits & judgeable, choice)
+                self._ask(evaluator, batch, fits & judgeable, choice, room)
         return choice
 
-    def _ask(self, evaluator: Evaluator, batch: Batch, fits: np.ndarray, choice: Choice) -> None:
+    def _ask(self, evaluator: Evaluator, batch: Batch, fits: np.ndarray, choice: Choice, room: int) -> None:
         name = evaluator.name
         taken = fits & chosen(batch.column(f"{evaluator.choose_by}_id"), evaluator.share, name)
         choice.matched[name] += int(fits.sum())
         choice.sampled[name] += int(taken.sum())
+        # Making a question costs as much as taking in ten spans: none is made to be thrown away.
+        beyond = np.flatnonzero(taken)[max(0, room - len(choice.samples)) :]
+        choice.left_out[name] += len(beyond)
+        taken[beyond] = False
         if not taken.any():
             return
         rows = batch.filter(pa.array(taken))

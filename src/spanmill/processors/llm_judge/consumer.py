@@ -104,21 +104,22 @@ class JudgeConsumer:
         name = digest(position.journal, f"{position.first}-{position.last}".encode())
         if self._queue.journal.holds(name):
             return
-        choice = await asyncio.to_thread(self._chooser.choose, batch)
-        self._measures.chose(choice)
         room = max(0, self._config.max_waiting - self._waiting())
-        queued, left_out = choice.samples[:room], choice.samples[room:]
-        if left_out:
+        choice = await asyncio.to_thread(self._chooser.choose, batch, room)
+        self._measures.chose(choice)
+        if choice.left_out.total():
             self._complain(f"{self._config.max_waiting} samples wait")
+        if not choice.samples:
+            return
         try:
-            if queued:
-                journal = self._queue.journal
-                packed = await asyncio.to_thread(lambda: journal.pack(samples.batch_of(queued), [name]))
-                await journal.append(packed)
+            journal = self._queue.journal
+            packed = await asyncio.to_thread(lambda: journal.pack(samples.batch_of(choice.samples), [name]))
+            await journal.append(packed)
         except Busy as busy:
             self._complain(busy.reason)
-            queued, left_out = [], choice.samples
-        self._measures.queued(queued, left_out)
+            self._measures.queued(choice.samples, "queue_full")
+        else:
+            self._measures.queued(choice.samples)
 
     async def drain(self) -> None:
         if self._worker is not None:

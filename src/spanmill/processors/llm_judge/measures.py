@@ -1,5 +1,6 @@
 """The metrics of one llm_judge processor."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
@@ -7,7 +8,7 @@ from spanmill.judge.asking import Asking
 from spanmill.judge.model import Reply
 from spanmill.judge.spending import Spending
 from spanmill.processors.llm_judge.choosing import Choice
-from spanmill.processors.llm_judge.outcomes import SKIPPED, Outcome, skipped
+from spanmill.processors.llm_judge.outcomes import SKIPPED, Outcome
 from spanmill.processors.llm_judge.samples import Sample
 from spanmill.telemetry.metrics import Labels, Metrics
 
@@ -27,15 +28,19 @@ class Measures:
         for name, counted in (("matched_spans", choice.matched), ("sampled_spans", choice.sampled)):
             for evaluator, count in counted.items():
                 self._count(name, count, evaluator=evaluator)
+        for evaluator, count in choice.left_out.items():
+            if count:
+                self._count("samples", count, evaluator=evaluator, outcome=SKIPPED, reason="queue_full")
         for (evaluator, variable), count in choice.missing.items():
             self._count("samples", count, evaluator=evaluator, outcome=SKIPPED, reason=f"missing_{variable}")
 
-    def queued(self, samples: Iterable[Sample], left_out: Iterable[Sample]) -> None:
-        """These are in the queue, and those found no room there."""
-        for sample in samples:
-            self._count("queued_samples", 1, evaluator=sample.question.evaluator)
-        for sample in left_out:
-            self.ended(sample.question.evaluator, skipped("queue_full"))
+    def queued(self, samples: Iterable[Sample], lost_because: str = "") -> None:
+        """These are in the queue; or they are not, for the reason."""
+        for evaluator, count in Counter(sample.question.evaluator for sample in samples).items():
+            if lost_because:
+                self._count("samples", count, evaluator=evaluator, outcome=SKIPPED, reason=lost_because)
+            else:
+                self._count("queued_samples", count, evaluator=evaluator)
 
     def ended(self, evaluator: str, outcome: Outcome) -> None:
         """A sample is done."""
