@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from spanmill.config.explain import validate_block
+from spanmill.config.judging import judging_problems
 from spanmill.config.masking import masking_problems
 from spanmill.config.models import Configuration, Service, ServiceSection
 from spanmill.config.pipelines import Named, read_service
@@ -32,6 +33,7 @@ def check(root: Tree) -> tuple[Configuration, list[Problem]]:
         *_misfits(configuration, root),
         *security_problems(configuration, defined, root),
         *masking_problems(configuration, root),
+        *judging_problems(configuration, root),
     ]
     return configuration, problems
 
