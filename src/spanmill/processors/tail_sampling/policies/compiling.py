@@ -1,6 +1,7 @@
 """From the configuration of policies to rules, and the questions and limits that these are made of."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from spanmill.processors.tail_sampling.policies.limits import Limit, Unit
 from spanmill.processors.tail_sampling.policies.matching import Match, match_of
@@ -30,7 +31,8 @@ class Compiler:
         for policy in composite.in_order():
             rate = composite.spans_per_second(policy.name)
             share = self._add(Limit(f"{name}/{policy.name}/share", "spans", rate, rate))
-            rules.append((self._rule((policy,), f"{name}/{policy.name}"), share))
+            rule = self._rule((policy,), f"{name}/{policy.name}")
+            rules.append(replace(rule, limits=(*rule.limits, share)))
         return Composite(tuple(rules))
 
     def _rule(self, policies: tuple[SubPolicy, ...], name: str) -> Rule:

@@ -14,6 +14,7 @@ Sources: Ting, "Adaptive Threshold Sampling" (SIGMOD 2022), on substitutable thr
 "Priority sampling for estimation of arbitrary subset sums" (JACM 2007).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -36,24 +37,16 @@ class Limit:
     held: Held | None = None
     """None: it is full."""
 
-    def take(self, costs: np.ndarray, randomness: np.ndarray, seconds: float) -> np.ndarray:
-        """The threshold of each candidate: one and the same, but 1, never, for those larger than the burst.
-
-        `costs` in the limit's unit, `seconds` since 1970. What those cost that are not below it is taken.
-        """
-        held = self.holds(seconds)
-        fits = costs <= self.burst
-        threshold = cutoff(costs[fits], randomness[fits], held)
-        spent = float(costs[fits & (randomness >= threshold)].sum())
-        self.held = (max(0.0, held - spent), seconds)
-        return np.where(fits, threshold, 1.0)
-
     def holds(self, seconds: float) -> float:
         """What may be taken at this time. A clock that was set back gives nothing, and takes nothing."""
         if self.held is None:
             return self.burst
         held, since = self.held
         return min(self.burst, held + max(0.0, seconds - since) * self.per_second)
+
+    def spend(self, cost: float, seconds: float) -> None:
+        """Take out what was kept at this time."""
+        self.held = (max(0.0, self.holds(seconds) - cost), seconds)
 
 
 def cutoff(costs: np.ndarray, randomness: np.ndarray, held: float) -> float:
@@ -64,3 +57,30 @@ def cutoff(costs: np.ndarray, randomness: np.ndarray, held: float) -> float:
     if not rejected.any():
         return 0.0
     return float(np.nextafter(randomness[order[np.argmax(rejected)]], 2.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Limited:
+    """What limits make of candidates."""
+
+    thresholds: np.ndarray
+    """One and the same, but 1, never, for those that are oversized."""
+    oversized: np.ndarray
+    """Where a trace is larger than the burst of some limit."""
+
+
+def limited(limits: Sequence[Limit], costs: Sequence[np.ndarray], randomness: np.ndarray, seconds: float) -> Limited:
+    """What all of the limits allow of some traces. Each is charged for what is kept, not for what another one refuses.
+
+    `costs` are in the unit of each limit, `seconds` since 1970.
+    """
+    fits = np.ones(len(randomness), bool)
+    for limit, cost in zip(limits, costs, strict=True):
+        fits &= cost <= limit.burst
+    threshold = 0.0
+    for limit, cost in zip(limits, costs, strict=True):
+        threshold = max(threshold, cutoff(cost[fits], randomness[fits], limit.holds(seconds)))
+    kept = fits & (randomness >= threshold)
+    for limit, cost in zip(limits, costs, strict=True):
+        limit.spend(float(cost[kept].sum()), seconds)
+    return Limited(np.where(fits, threshold, 1.0), ~fits)

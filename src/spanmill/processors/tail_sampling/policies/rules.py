@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spanmill.processors.tail_sampling.policies.limits import Limit, Unit
+from spanmill.processors.tail_sampling.policies.limits import Limit, Unit, limited
 from spanmill.processors.tail_sampling.policies.query import Answers
 
 
@@ -84,9 +84,12 @@ class Rule:
         """For each trace. `allowed`: those that are not dropped, and may count against limits."""
         true, _ = self.question(now.answers)
         outcome = Outcome(np.where(true, 1.0 - self.share, 1.0))
-        candidates = np.flatnonzero(allowed & (now.randomness >= outcome.threshold))
-        for limit in self.limits:
-            take(limit, now, candidates, outcome)
+        if self.limits:
+            candidates = np.flatnonzero(allowed & (now.randomness >= outcome.threshold))
+            costs = [now.costs[limit.unit][candidates] for limit in self.limits]
+            found = limited(self.limits, costs, now.randomness[candidates], now.seconds)
+            outcome.threshold[candidates] = np.maximum(outcome.threshold[candidates], found.thresholds)
+            outcome.oversized = int(np.count_nonzero(found.oversized))
         return outcome
 
     def drops_below(self, now: Pass) -> np.ndarray:
@@ -97,32 +100,23 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Composite:
-    """Rules with a limit each. A trace belongs to the first rule that may keep it, whatever its randomness: if that
+    """Rules that share a rate. A trace belongs to the first rule that may keep it, whatever its randomness: if that
     depended on it, there would be no threshold that says with which probability a trace was kept."""
 
-    rules: tuple[tuple[Rule, Limit], ...]
+    rules: tuple[Rule, ...]
 
     def failed(self, answers: Answers) -> np.ndarray:
         """The traces for which some question could not be worked out."""
-        return np.asarray(np.logical_or.reduce([rule.failed(answers) for rule, _ in self.rules]))
+        return np.asarray(np.logical_or.reduce([rule.failed(answers) for rule in self.rules]))
 
     def thresholds(self, now: Pass, allowed: np.ndarray) -> Outcome:
         """For each trace. `allowed` as for rules."""
         free = ~self.failed(now.answers)
         whole = Outcome(np.ones(len(allowed)))
-        for rule, limit in self.rules:
+        for rule in self.rules:
             mine = free & rule.question(now.answers)[0]
             free &= ~mine
             outcome = rule.thresholds(now, allowed & mine)
-            take(limit, now, np.flatnonzero(allowed & mine & (now.randomness >= outcome.threshold)), outcome)
             whole.threshold[mine] = outcome.threshold[mine]
             whole.oversized += outcome.oversized
         return whole
-
-
-def take(limit: Limit, now: Pass, candidates: np.ndarray, outcome: Outcome) -> None:
-    """Raise the thresholds of the candidates to what the limit allows of them."""
-    costs = now.costs[limit.unit][candidates]
-    thresholds = limit.take(costs, now.randomness[candidates], now.seconds)
-    outcome.threshold[candidates] = np.maximum(outcome.threshold[candidates], thresholds)
-    outcome.oversized += int(np.count_nonzero(costs > limit.burst))
