@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from spanmill.exporters.prometheus.llm.families import GEN_AI, LLM
+from spanmill.exporters.prometheus.llm.families import EVALUATIONS, GEN_AI, LLM
 from tests.deploy.shipped import DASHBOARDS, dashboard, known_metrics, metrics_of, panels, queries, thresholds
 
 _EACH = pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
@@ -98,7 +98,8 @@ def test_every_metric_that_dashboards_name_exists() -> None:
 
 def test_every_metric_of_llm_calls_is_on_a_dashboard() -> None:
     read = {re.sub(r"_(bucket|sum|count)$", "", name) for query in queries() for name in metrics_of(query.expression)}
-    assert [definition.name for definition in (*LLM, *GEN_AI) if definition.name not in read] == []
+    names = [definition.name for definition in (*LLM, *GEN_AI)] + [definition.name for definition in EVALUATIONS]
+    assert [name for name in names if name not in read] == []
 
 
 def test_limits_that_dashboards_draw_are_those_of_alerts() -> None:

@@ -34,6 +34,7 @@ def _configuration(ports: dict[str, int], directory: str) -> dict[str, Any]:
     traces = configuration["service"]["pipelines"]["traces"]
     traces["processors"] = list(configuration["processors"])
     traces["exporters"] = list(exporters)
+    configuration["service"]["pipelines"]["logs"] = {"receivers": traces["receivers"], "exporters": list(exporters)}
     return configuration
 
 
@@ -97,11 +98,15 @@ _TOLD: dict[str, dict[str, float]] = {
     "Output tokens per request by prompt version": {"greeting 1": 100, "greeting 2": 100},
     "Cache hit ratio by model": {"gpt-4o": 0.1, "house-model": 0},
     "First token, p95": {"": 0.4875},
+    "Score by evaluator": {"relevance judge": 0.75},
+    "Score by model": {"relevance gpt-4o": 0.75},
+    "Score by prompt": {"relevance greeting": 0.75},
 }
 _NAMED: dict[str, set[str]] = {
     "Calls by feature": {"support", "search", ""},
     "Calls by provider": {"openai"},
     "Errors by type": {"429"},
+    "Evaluations by outcome": {"scored judge", "unparsable failed judge"},
     "Calls without a price": {"house-model no price for this model"},
     "Budgets used": {
         "everything day", "everything month", "features hour", "features hour search", "features hour support",

@@ -1,4 +1,4 @@
-"""Calls of models as an application reports them, over OTLP/HTTP, the same few again and again."""
+"""Calls of models as an application reports them, and what a judge says of them, over OTLP/HTTP, again and again."""
 
 import threading
 import time
@@ -6,11 +6,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Final
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
+from spanmill.llm.evaluations import Evaluation, request_bytes
 from tests.data import key_value
 
 _EVERY_SECONDS: Final = 0.25
@@ -75,6 +77,27 @@ def request(number: int) -> bytes:
     return message.SerializeToString()
 
 
+def verdicts(number: int) -> bytes:
+    """What a judge says of that trace: 0.75 on average of good calls."""
+    verdict = Evaluation(
+        name="relevance",
+        trace_id=f"{number:032x}",
+        time_unix_nano=time.time_ns(),
+        source="judge",
+        score=1.0,
+        outcome="scored",
+        judge_model="gpt-4o-mini",
+        cost_nano_usd=1_000_000,
+        lag_seconds=3.0,
+        model="gpt-4o",
+        feature="support",
+        prompt="greeting",
+    )
+    poor = replace(verdict, score=0.5)
+    failed = replace(verdict, score=None, outcome="failed", error_type="unparsable", model="house-model")
+    return request_bytes([verdict, poor, failed], resource_attributes={"service.name": "shop"})
+
+
 @contextmanager
 def flowing(port: int) -> Iterator[None]:
     """Send requests to a collector until the end."""
@@ -92,8 +115,9 @@ def _send(port: int, stopped: threading.Event) -> None:
     number = 0
     while not stopped.wait(_EVERY_SECONDS):
         number += 1
-        body = urllib.request.Request(
-            f"http://127.0.0.1:{port}/v1/traces", request(number), {"Content-Type": "application/x-protobuf"}
-        )
-        with urllib.request.urlopen(body, timeout=10):
-            pass
+        for path, payload in (("traces", request(number)), ("logs", verdicts(number))):
+            body = urllib.request.Request(
+                f"http://127.0.0.1:{port}/v1/{path}", payload, {"Content-Type": "application/x-protobuf"}
+            )
+            with urllib.request.urlopen(body, timeout=10):
+                pass

@@ -72,7 +72,7 @@ def test_a_failure_is_counted_and_has_no_score() -> None:
     page = Counted()
     failed = judged(score=None, label=None, outcome="failed")
     page.send(failed, replace(failed, error_type="timeout"), replace(failed, outcome="skipped"), judged())
-    of = {"evaluator": "relevance", "source": "judge"}
+    of = {"evaluator": "relevance", "model": "gpt-4o", "source": "judge"}
     assert page.value("llm_evaluations_total", outcome="scored", **of) == 1
     assert page.value("llm_evaluations_total", outcome="skipped", **of) == 1
     assert page.value("llm_evaluations_total", outcome="failed", error_type="timeout", **of) == 1
@@ -101,7 +101,7 @@ def test_what_applications_send_counts_alike_and_plain_log_lines_do_not() -> Non
     labels = {"evaluator": "helpful", "model": "unknown", "source": "application"}
     assert page.value("llm_quality_score_count", **labels) == 4
     assert page.value("llm_quality_score_sum", **labels) == 2.5
-    assert page.value("llm_evaluations_total", evaluator="helpful", source="application", outcome="scored") == 2
+    assert page.value("llm_evaluations_total", outcome="scored", **labels) == 2
     nothing = Counted()
     nothing.consume(data.batch_of(sent(), Signal.LOGS))
     assert nothing.text() == ""
@@ -112,7 +112,7 @@ def test_values_beyond_the_limit_are_other_and_counted() -> None:
         max_values={"evaluator": 2}, labels={"language": {"max_values": 1, "metrics": ["llm_quality_score"]}}
     )
     page.send(*(judged(name=f"e{number}", language=("ko", "ja")[number % 2]) for number in range(5)))
-    total = {"source": "judge", "outcome": "scored"}
+    total = {"model": "gpt-4o", "source": "judge", "outcome": "scored"}
     assert page.value("llm_evaluations_total", evaluator="other", **total) == 3
     assert page.value("llm_quality_score_count", **QUALITY | {"evaluator": "other", "language": "ko"}) == 40
     assert page.value(OVERFLOWED, label="evaluator") == 3
@@ -196,7 +196,8 @@ async def test_batches_are_counted_once_from_any_thread() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert page.value("llm_evaluations_total", evaluator="relevance", source="judge", outcome="scored") == 100
+    of = {"evaluator": "relevance", "model": "gpt-4o", "source": "judge"}
+    assert page.value("llm_evaluations_total", outcome="scored", **of) == 100
 
 
 def test_a_column_that_is_none_is_told_in_a_logs_pipeline_too() -> None:
