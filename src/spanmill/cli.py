@@ -22,8 +22,8 @@ from spanmill.signal import Signal
 
 app = typer.Typer(
     name="spanmill",
-    epilog="Exit codes: 0 done, 1 invalid configuration, 2 usage, 3 could not start, 4 a component died, "
-    "5 data was lost at the shutdown deadline, or not all was replayed.",
+    epilog="Exit codes: 0 done, 1 invalid configuration, or a gate that did not pass, 2 usage, 3 could not start, "
+    "4 a component died, 5 data was lost at the shutdown deadline, or not all was replayed or evaluated.",
     add_completion=False,
     invoke_without_command=True,
     pretty_exceptions_enable=False,

@@ -1,10 +1,10 @@
 """`spanmill dataset` from real stores and files to JSON lines."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -123,6 +123,18 @@ async def test_a_parquet_file_of_the_store_is_a_source_by_itself(tmp_path: Path)
     assert text_of(row["output"]) == "Hi"
 
 
+async def test_a_duckdb_file_is_a_source(tmp_path: Path) -> None:
+    lake = await store(tmp_path / "lake", [call("Hello", "Hi")])
+    with duckdb.connect(str(tmp_path / "x.duckdb")) as connection:
+        files = f"read_parquet('{lake}/spans/**/*.parquet', hive_partitioning = false)"
+        connection.execute(f"create table spans as from {files}")
+    (row,) = export(tmp_path / "x.duckdb", tmp_path / "out.jsonl")
+    assert (row["span_id"], text_of(row["output"])) == (span_id(1), "Hi")
+    with duckdb.connect(str(tmp_path / "y.duckdb")) as connection:
+        connection.execute("create table spanz (a int)")
+    assert 'there is no table "spans". Did you mean "spanz"?' in run(tmp_path / "y.duckdb", tmp_path / "o.jsonl").stderr
+
+
 def test_json_lines_keep_reference_label_and_their_other_columns(tmp_path: Path) -> None:
     source = tmp_path / "in.jsonl"
     line = {"id": "q1", "input": "2+2?", "output": "4", "reference": "four", "label": True, "level": 3}
@@ -159,7 +171,8 @@ async def test_a_mistake_is_said_and_leaves_no_file(tmp_path: Path, arguments: t
     assert result.exit_code == 2
     assert said in result.stderr
     assert "Traceback" not in result.output
-    assert os.listdir(tmp_path) == ["lake"]
+    assert not (tmp_path / "out.jsonl").exists()
+    assert not (tmp_path / ".out.jsonl.tmp").exists()
 
 
 def test_a_source_that_is_not_there_is_said(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from spanmill.cli import app
+from tests.offline.making import call, evaluation, store
 
 Row = dict[str, Any]
 
@@ -191,6 +192,16 @@ def test_junit_is_well_formed_whatever_the_data_holds_and_counts_what_it_says(wr
     cases = suite.findall("testcase")
     assert (suite.get("tests"), suite.get("failures")) == ("3", "1")
     assert [case.find("failure") is not None for case in cases] == [False, True, False]
+
+
+async def test_the_evaluations_of_a_store_are_results_too(tmp_path: Path) -> None:
+    verdicts = [evaluation(n, "relevance", 0.9) for n in range(1, 13)]
+    people = [evaluation(n, "thumbs", 0.0, source="person") for n in range(1, 13)]
+    lake = await store(tmp_path / "lake", [call(f"Question {n}", "x") for n in range(12)], [*verdicts, *people])
+    assert gate(lake, "--min", 0.7, "--where", "source = 'judge'").exit_code == 0
+    result = gate(lake, "--min", 0.7)
+    assert result.exit_code == 1
+    assert "thumbs: the mean, 0.000, is below 0.7" in result.stdout
 
 
 @pytest.mark.parametrize(

@@ -109,9 +109,10 @@ class _Run:
         async with Models(config, names, self._options.judge.budget_usd, log) as models:
             self._judging = Judging(models, self._results, config.concurrency)
             for path in self._options.inputs:
-                with opened(path, "spans") as source:
+                with opened(path, "spans") as source, opened(path, "spans") as beside:
                     traces = source.spans and any(evaluator.needs_trace for evaluator in evaluators)
-                    read = chunks(source, self._options.where, self._options.labels_column, traces=traces)
+                    column = self._options.labels_column
+                    read = chunks(source, self._options.where, column, beside=beside if traces else None)
                     while (chunk := await asyncio.to_thread(next, read, None)) is not None:
                         await self._judge_chunk(chunk, advance)
                         if self._judging.stopped or self._judging.rows == self._options.limit:

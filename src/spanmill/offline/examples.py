@@ -87,7 +87,7 @@ def _traces(source: Opened, where: str) -> str:
 
 def _scores(source: Opened, where: str) -> dict[tuple[str, str | None], dict[str, Any]]:
     """By trace and span, and by trace alone: each evaluator's last verdict, a person's before any other."""
-    if not source.stored:
+    if not {"evaluations", "spans"} <= source.tables:
         return {}
     rows = source.other(
         "evaluations",
@@ -104,7 +104,7 @@ def _scores(source: Opened, where: str) -> dict[tuple[str, str | None], dict[str
 
 def _documents(source: Opened, where: str) -> dict[str, str]:
     """By trace, what its last retrieval found."""
-    if not source.stored or "documents" not in source.columns:
+    if "spans" not in source.tables or "documents" not in source.columns:
         return {}
     rows = source.other(
         "spans",

@@ -19,6 +19,7 @@ from spanmill.schema import TABLES
 JSON_LINES: Final = (".jsonl", ".ndjson")
 _DUCKDB: Final = (".duckdb", ".db", ".ddb")
 _NOTHING_ELSE: Final = "SET enable_external_access = false; SET lock_configuration = true"
+_ROWS: Final = "rows_of_files"
 _KINDS: Final = "a directory that a parquet or duckdb exporter writes, *.parquet, *.duckdb, or *.jsonl"
 
 
@@ -31,13 +32,13 @@ class Opened:
     table: str
     """The table of its rows, an SQL name."""
     columns: tuple[str, ...]
-    stored: bool
-    """Whether it is a store, which has tables beside this one."""
+    tables: frozenset[str]
+    """All that there are, if it is a store or a database."""
 
     @property
     def spans(self) -> bool:
-        """Whether its rows are spans, as a store's are."""
-        return {"trace_id", "span_id", "start_time"} <= set(self.columns)
+        """Whether its rows are spans, as a store's are. Lines of JSON have not the types."""
+        return {"trace_id", "span_id", "start_time"} <= set(self.columns) and self.path.suffix not in JSON_LINES
 
     def select(self, columns: str, where: str = "", rest: str = "") -> pa.Table:
         """Rows for which `where`, a user's SQL, is true. Raises `Mistake`."""
@@ -83,17 +84,20 @@ def opened(path: Path, table: str) -> Iterator[Opened]:
     store = _store(path)
     if store is not None:
         connection = open_session(store, progress=False)
-        name, stored = table, True
     else:
         connection = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
-        connection.execute("SET TimeZone = 'UTC'")
-        name, stored = "rows", False
     try:
-        if not stored:
-            stored = _load(connection, path, table)
-            name = table if stored else name
+        if store is None:
+            connection.execute("SET TimeZone = 'UTC'")
+            _load(connection, path)
+        tables = frozenset(
+            name for (name,) in connection.execute("SELECT table_name FROM information_schema.tables").fetchall()
+        )
+        name = _ROWS if _ROWS in tables else table
+        if name not in tables:
+            raise unknown(path, "table", name, sorted(tables))
         columns = tuple(row[0] for row in connection.execute(f"DESCRIBE {quoted_name(name)}").fetchall())
-        yield Opened(path, connection, quoted_name(name), columns, stored)
+        yield Opened(path, connection, quoted_name(name), columns, tables - {_ROWS})
     except duckdb.Error as error:
         raise Mistake(f"{path}: {_first_line(error)}") from None
     finally:
@@ -108,25 +112,21 @@ def _store(path: Path) -> Path | None:
     return directory if any((directory / table.name).is_dir() for table in TABLES.values()) else None
 
 
-def _load(connection: Any, path: Path, table: str) -> bool:
-    """Makes the view `rows`; True if it is a database that has the table itself."""
+def _load(connection: Any, path: Path) -> None:
+    """Makes the rows of files the view `_ROWS`; a database's tables are there as they are."""
     if path.suffix in JSON_LINES:
-        connection.register("rows", json_lines(path))
+        connection.register(_ROWS, json_lines(path))
         connection.execute(_NOTHING_ELSE)
-        return False
+        return
     if path.suffix in _DUCKDB and path.is_file():
         # Its views may read Parquet files anywhere: files are not shut off here.
         connection.execute(f"ATTACH {quoted(path)} AS source (READ_ONLY); USE source")
-        names = [row[0] for row in connection.execute("SELECT table_name FROM information_schema.tables").fetchall()]
-        if table not in names:
-            raise unknown(path, "table", table, names)
-        return True
+        return
     files = _parquet_files(path)
     source = f"read_parquet([{', '.join(map(quoted, files))}], union_by_name = true, hive_partitioning = false)"
     connection.execute(f"SET allowed_paths = [{', '.join(map(quoted, files))}]")
-    connection.execute(f"CREATE VIEW rows AS SELECT * FROM {source}")  # noqa: S608 - all is quoted
+    connection.execute(f"CREATE VIEW {_ROWS} AS SELECT * FROM {source}")  # noqa: S608 - all is quoted
     connection.execute(_NOTHING_ELSE)
-    return False
 
 
 def _parquet_files(path: Path) -> Sequence[Path]:

@@ -58,9 +58,11 @@ class Chunk:
     """All spans of these traces."""
 
 
-def chunks(source: Opened, where: str, label: str, *, traces: bool, rows_at_once: int = 500) -> Iterator[Chunk]:
-    """`label`: the column of people's labels; empty for none. `traces`: whether other spans of the traces are wanted.
-    In an order that is the same each time. Raises `Mistake`."""
+def chunks(
+    source: Opened, where: str, label: str, *, beside: Opened | None, rows_at_once: int = 500
+) -> Iterator[Chunk]:
+    """`label`: the column of people's labels; empty for none. `beside`: the same input once more, where other spans of
+    the traces are wanted. In an order that is the same each time. Raises `Mistake`."""
     marked = source.column(label) if label else "NULL"
     read = [name for name in source.columns if name not in _UNREAD]
     columns = ", ".join([*map(quoted_name, read), f"{marked} AS {_OWN}"])
@@ -70,7 +72,7 @@ def chunks(source: Opened, where: str, label: str, *, traces: bool, rows_at_once
         table = pa.Table.from_batches([batch])
         labels = plain_values(batch.column(_OWN))
         if source.spans:
-            yield _of_spans(source, table.drop_columns([_OWN]), labels, traces=traces)
+            yield _of_spans(beside, table.drop_columns([_OWN]), labels)
         else:
             yield _of_lines(batch, read, labels, number, seen)
         number += len(batch)
@@ -89,7 +91,7 @@ def fitting(rows: Spans, evaluator: Evaluator) -> npt.NDArray[np.bool_]:
     return np.asarray(held.column("fits").to_numpy(), bool)
 
 
-def _of_spans(source: Opened, table: pa.Table, labels: list[Any], *, traces: bool) -> Chunk:
+def _of_spans(beside: Opened | None, table: pa.Table, labels: list[Any]) -> Chunk:
     rows = Spans(_as_spans(table))
     pairs = [
         (trace or "", span or "")
@@ -98,10 +100,10 @@ def _of_spans(source: Opened, table: pa.Table, labels: list[Any], *, traces: boo
     ids = {pair: ":".join(pair) for pair in pairs}
     marked = {ids[pair]: label for pair, label in zip(pairs, labels, strict=True) if label is not None}
     trace = rows
-    if traces:
+    if beside is not None:
         chosen = ", ".join(quoted(trace_id) for trace_id in sorted({pair[0] for pair in pairs}))
         names = ", ".join(quoted_name(name) for name in table.column_names)
-        trace = Spans(_as_spans(source.select(names, f"trace_id IN ({chosen})", "ORDER BY start_time, span_id")))
+        trace = Spans(_as_spans(beside.select(names, f"trace_id IN ({chosen})", "ORDER BY start_time, span_id")))
     return Chunk(rows, ids, frozenset(), marked, trace)
 
 
@@ -165,4 +167,7 @@ def _text(value: Any) -> str | None:
 
 def _as_spans(table: pa.Table) -> pa.Table:
     held = [name for name in table.column_names if name in SPANS.schema.names]
-    return conform(table.select(held), SPANS.schema)
+    try:
+        return conform(table.select(held), SPANS.schema)
+    except pa.ArrowException as error:
+        raise Mistake(f"columns that spans have too are of other types: {error}") from None
