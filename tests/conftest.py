@@ -11,7 +11,7 @@ _CHECKS = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_
 # Shrinking a message of many parts takes minutes; `HYPOTHESIS_PROFILE=torture` does it.
 _WITHOUT_SHRINKING = [Phase.explicit, Phase.reuse, Phase.generate, Phase.target]
 settings.register_profile(
-    "quick", max_examples=40, deadline=None, suppress_health_check=_CHECKS, phases=_WITHOUT_SHRINKING
+    "quick", max_examples=20, deadline=None, suppress_health_check=_CHECKS, phases=_WITHOUT_SHRINKING
 )
 settings.register_profile("torture", max_examples=2_000, deadline=None, suppress_health_check=_CHECKS)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
