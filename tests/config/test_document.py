@@ -42,7 +42,7 @@ def test_every_key_has_its_entry() -> None:
     missing = [
         f"{model.__name__}.{name}"
         for model in every_model()
-        for name in model.model_fields
+        for name in model.yaml_fields()
         if not descriptions(model).get(name)
     ]
     assert missing == []

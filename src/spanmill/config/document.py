@@ -30,6 +30,7 @@ from spanmill.config.schema import json_schema
 from spanmill.config.storage import Compaction
 from spanmill.config.values import Endpoint, Secret, format_duration
 from spanmill.names import Kind
+from spanmill.processors.tail_sampling.policy_tree import SubPolicy
 from spanmill.registry import ComponentType, component_types
 
 _SHARED: Final[dict[type[Model], str]] = {
@@ -43,6 +44,7 @@ _SHARED: Final[dict[type[Model], str]] = {
     Compaction: "Compaction",
     Action: "Actions",
     Match: "Include and exclude",
+    SubPolicy: "Policies within policies",
 }
 """Blocks that are described once and linked from wherever they may stand."""
 

@@ -36,7 +36,7 @@ class TailSamplingProcessorConfig(Model):
     }
 
     policies: Annotated[tuple[Policy, ...], Field(min_length=1)]
-    """Whom to keep. A trace is kept when any policy keeps it, unless a `drop` policy drops it."""
+    """Which traces to keep. A trace is kept when any policy keeps it, unless a `drop` policy drops it."""
     decision_wait: Duration = 30.0
     """Decide about a trace so long after its first span."""
     decision_wait_after_root_received: Duration = 0.0

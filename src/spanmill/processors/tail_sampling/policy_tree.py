@@ -263,6 +263,7 @@ class Policy(SubPolicy):
 
 
 SubPolicy.model_rebuild()
+Policy.model_rebuild()
 
 
 def _check_names(key: str, given: "tuple[str, ...] | list[str]", known: list[str]) -> None:
