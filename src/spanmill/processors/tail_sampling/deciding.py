@@ -48,7 +48,7 @@ def decide(
         sampler.number + 1, sampler.upto, sampler.index.ids[slots], rejected, kept_by,
         max(0, len(sampler.kept) + int((kept_by >= 0).sum()) - sizes.kept),
         max(0, len(sampler.dropped) + int((kept_by < 0).sum()) - sizes.dropped),
-        policies.state(),
+        policies.changes(),
     )  # fmt: skip
     return made, verdicts
 

@@ -31,7 +31,7 @@ class Pass:
     """So many of the oldest decisions to keep are forgotten, and of those to drop: late spans are decided anew."""
     forgotten_dropped: int
     limits: Mapping[str, Any]
-    """State of the rate limits behind it."""
+    """State of the policies behind it, as far as it changes: what `Policies.changes` gives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,7 @@ class Snapshot:
     names: list[str]
     """Of the policies, by number."""
     limits: Mapping[str, Any]
+    """State of the policies: what `Policies.state` gives."""
     kept: np.ndarray
     """Traces, the oldest decision first."""
     kept_rejected: np.ndarray

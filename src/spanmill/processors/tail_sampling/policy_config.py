@@ -1,6 +1,6 @@
 """Configuration of sampling policies: the block of each type. `policy_tree` has the policies that hold them.
 
-Keys and defaults are the Collector's; `usd_limiting` is our own.
+Keys and defaults are the Collector's; `usd_limiting` and `first_of` are our own.
 """
 
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -148,6 +148,27 @@ class UsdLimiting(Model):
     """What the calls in the traces that are kept cost, US dollars an hour."""
     burst_usd: Annotated[float, Field(strict=True, ge=0)] = 0
     """Most dollars at once, as for `rate_limiting`. 0: a tenth of `usd_per_hour`."""
+
+
+class FirstOf(Model):
+    """The first traces of each new combination of values, such as the first calls of a new version of a prompt. Each
+    counts for itself alone. Not in the Collector."""
+
+    columns: Texts
+    """Columns of `spans` with texts, whole numbers or booleans. A trace has every combination that one of its spans
+    has; spans in which one of the columns is null have none."""
+    traces: Positive = 100
+    """How many traces of each combination, in the order in which they are decided. Within an `and` those count that the
+    other policies keep, shares and rates aside."""
+    max_combinations: Positive = 10_000
+    """How many combinations are remembered. Beyond it the one that was not seen for the longest time is forgotten, and
+    is new if it comes again."""
+
+    @model_validator(mode="after")
+    def names_columns_once(self) -> Self:
+        if len(set(self.columns)) < len(self.columns):
+            raise invalid("a column is named twice", "each once", key="columns")
+        return self
 
 
 class SpanCount(Model):

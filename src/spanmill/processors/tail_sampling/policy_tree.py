@@ -14,6 +14,7 @@ from spanmill.config.values import Positive, invalid
 from spanmill.processors.tail_sampling.policy_config import (
     BooleanAttribute,
     BytesLimiting,
+    FirstOf,
     Latency,
     NumericAttribute,
     OttlCondition,
@@ -29,6 +30,8 @@ from spanmill.processors.tail_sampling.policy_config import (
 
 LIMITS: Final = frozenset({"rate_limiting", "bytes_limiting", "usd_limiting"})
 """Types that keep as much as a rate allows."""
+_COUNTING: Final = LIMITS | {"first_of"}
+"""Types that keep a trace or not by what they kept before."""
 Step = str | int
 
 
@@ -49,6 +52,7 @@ class SubPolicy(Model):
         "rate_limiting",
         "bytes_limiting",
         "usd_limiting",
+        "first_of",
         "span_count",
         "trace_state",
         "trace_flags",
@@ -81,6 +85,8 @@ class SubPolicy(Model):
     """By bytes a second."""
     usd_limiting: UsdLimiting | None = None
     """By dollars an hour."""
+    first_of: FirstOf | None = None
+    """By how many of its kind there were."""
     span_count: SpanCount | None = None
     """By number of spans."""
     trace_state: TraceStateMember | None = None
@@ -126,17 +132,18 @@ class AllOf(Model):
 
 
 class NotPolicy(Model):
-    """What a policy does not keep. It must be one that keeps or does not: no share, no rate."""
+    """What a policy does not keep. It must be one that keeps or does not: no share, no rate, no
+    `first_of`."""
 
     not_sub_policy: SubPolicy
     """The policy."""
 
     @model_validator(mode="after")
     def is_of_a_yes_or_no(self) -> Self:
-        found = self.not_sub_policy.any_of_type(LIMITS | {"probabilistic"})
+        found = self.not_sub_policy.any_of_type(_COUNTING | {"probabilistic"})
         if not found:
             return self
-        hint = "Put the rate beside it, in an `and` with the `not`."
+        hint = "Put it beside, in an `and` with the `not`."
         if found == "probabilistic":
             share = self.not_sub_policy.probabilistic
             rest = f"{100 - share.sampling_percentage:g}" if share else "the rest"
@@ -158,6 +165,9 @@ class DropPolicies(Model):
             hint = f"Keep what the rate allows: `type: and` with {found} and `not` of the rest."
             problem = f"`drop` cannot hold {found}: it would drop what the rate allows and keep what is above it"
             raise invalid(problem, "policies without a rate", hint, key="drop_sub_policy")
+        if any(each.any_of_type(frozenset({"first_of"})) for each in self.drop_sub_policy):
+            problem = "`drop` cannot hold first_of: it says what to keep"
+            raise invalid(problem, "policies that say yes or no", key="drop_sub_policy")
         return self
 
 
@@ -236,6 +246,7 @@ class Policy(SubPolicy):
         "rate_limiting",
         "bytes_limiting",
         "usd_limiting",
+        "first_of",
         "span_count",
         "trace_state",
         "trace_flags",

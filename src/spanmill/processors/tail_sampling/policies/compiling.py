@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from spanmill.processors.tail_sampling.policies.firsts import FirstOf
 from spanmill.processors.tail_sampling.policies.limits import Limit, Unit
 from spanmill.processors.tail_sampling.policies.matching import Match, match_of
 from spanmill.processors.tail_sampling.policies.rules import Composite, Question, Rule, asked, conjunction, negated
@@ -10,11 +11,12 @@ from spanmill.processors.tail_sampling.policy_tree import CompositePolicies, Pol
 
 
 class Compiler:
-    """Compiles policies, and gathers what they ask and what limits them."""
+    """Compiles policies, and gathers what they ask, what limits them and what they count."""
 
     def __init__(self) -> None:
         self.matches: list[Match] = []
         self.limits: list[Limit] = []
+        self.firsts: list[FirstOf] = []
 
     def rule(self, policy: Policy) -> Rule | Composite:
         """The rule of a policy that keeps. Raises `InvalidCondition`."""
@@ -39,15 +41,21 @@ class Compiler:
         """What all of the policies keep."""
         questions: list[Question] = []
         limits: list[Limit] = []
+        firsts: list[FirstOf] = []
         share = 1.0
         for policy in _flat(policies):
             if policy.probabilistic is not None:
                 share = min(share, policy.probabilistic.sampling_percentage / 100)
             elif (rate := _rate(policy)) is not None:
                 limits.append(self._add(Limit(f"{name}/{policy.type}/{len(limits)}", *rate)))
+            elif (first := policy.first_of) is not None:
+                # Counts of other columns would mean something else.
+                called = f"{name}/first_of/{len(firsts)}/{','.join(first.columns)}"
+                firsts.append(FirstOf(called, first.columns, first.traces, first.max_combinations))
             else:
                 questions.append(self._question(policy))
-        return Rule(conjunction(questions), share, tuple(limits))
+        self.firsts += firsts
+        return Rule(conjunction(questions), share, tuple(limits), tuple(firsts))
 
     def _question(self, policy: SubPolicy) -> Question:
         if policy.and_ is not None:

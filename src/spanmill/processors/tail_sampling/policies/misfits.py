@@ -1,16 +1,22 @@
 """What in the configuration of policies only their engine can judge: SQL, patterns, OTTL."""
 
 from collections.abc import Iterator
+from typing import Final
 
 import duckdb
 
 from spanmill.conditions import InvalidCondition, engine
 from spanmill.config.base import Misfit
+from spanmill.config.problems import did_you_mean
+from spanmill.processors.tail_sampling.policies.firsts import USABLE
 from spanmill.processors.tail_sampling.policies.matching import having, ottl
-from spanmill.processors.tail_sampling.policy_config import OttlCondition, StringAttribute
+from spanmill.processors.tail_sampling.policy_config import FirstOf, OttlCondition, StringAttribute
 from spanmill.processors.tail_sampling.policy_tree import SubPolicy
+from spanmill.schema import TABLES
+from spanmill.signal import Signal
 
-_EXPECTED = "a SQL condition over a trace, such as bool_or(status_code = 'error') or sum(cost_usd) > 0.5"
+_COLUMNS: Final = frozenset(TABLES[Signal.TRACES].schema.names)
+_EXPECTED: Final = "a SQL condition over a trace, such as bool_or(status_code = 'error') or sum(cost_usd) > 0.5"
 
 
 def misfits(policy: SubPolicy) -> Iterator[Misfit]:
@@ -24,6 +30,8 @@ def misfits(policy: SubPolicy) -> Iterator[Misfit]:
         yield from _patterns(policy.string_attribute)
     if policy.ottl_condition is not None:
         yield from _ottl(policy.ottl_condition)
+    if policy.first_of is not None:
+        yield from _columns(policy.first_of)
     for path, member in policy.members():
         yield from (misfit._replace(path=(*path, *misfit.path)) for misfit in misfits(member))
 
@@ -36,6 +44,16 @@ def _patterns(text: StringAttribute) -> Iterator[Misfit]:
             reason = str(error).split("\n", 1)[0].partition(": ")[2]
             path = ("string_attribute", "values", index)
             yield Misfit(path, f"the pattern cannot be used: {reason}", "a regular expression in RE2's syntax")
+
+
+def _columns(first: FirstOf) -> Iterator[Misfit]:
+    for index, name in enumerate(first.columns):
+        path = ("first_of", "columns", index)
+        if name in _COLUMNS and name not in USABLE:
+            yield Misfit(path, f"the column `{name}` has no plain values", "texts, whole numbers or booleans")
+        elif name not in USABLE:
+            hint = did_you_mean(name, USABLE)
+            yield Misfit(path, f"`{name}` is no column of `spans`", "a column such as prompt_version", hint)
 
 
 def _ottl(condition: OttlCondition) -> Iterator[Misfit]:

@@ -9,7 +9,9 @@ import pyarrow as pa
 from spanmill.batch import Batch
 from spanmill.component import Settings
 from spanmill.processors.tail_sampling.config import TailSamplingProcessorConfig
+from spanmill.processors.tail_sampling.policies.columns import PublicColumn
 from spanmill.processors.tail_sampling.policies.compiling import Compiler
+from spanmill.processors.tail_sampling.policies.firsts import FirstOf, combinations
 from spanmill.processors.tail_sampling.policies.limits import Limit, Unit
 from spanmill.processors.tail_sampling.policies.query import Answers, Query
 from spanmill.processors.tail_sampling.policies.rules import Outcome, Pass
@@ -17,7 +19,8 @@ from spanmill.processors.tail_sampling.policies.verdicts import Traces, Verdicts
 
 
 class Policies:
-    """The policies of one processor in one pipeline. It holds what its rate limits have left; one thread at a time."""
+    """The policies of one processor in one pipeline. It holds what its rate limits have left, and what was counted; one
+    thread at a time."""
 
     def __init__(self, config: TailSamplingProcessorConfig, settings: Settings) -> None:
         """Compile. Raises `InvalidCondition`, which validation has ruled out."""
@@ -27,10 +30,14 @@ class Policies:
         self._drops = {i: compiler.drop(p) for i, p in enumerate(config.policies) if p.type == "drop"}
         self._query = Query(compiler.matches)
         self._limits: dict[str, Limit] = {limit.name: limit for limit in compiler.limits}
+        self._firsts: dict[str, FirstOf] = {first.name: first for first in compiler.firsts}
+        self._combined_columns = tuple(dict.fromkeys(first.columns for first in compiler.firsts))
         self._units: frozenset[Unit] = frozenset(limit.unit for limit in compiler.limits)
         self._first_match = config.sample_on_first_match
         self._log, self._told = settings.log, set[int]()
         self.columns = self._query.reads | ({"cost_usd"} if "usd" in self._units else set())
+        for names in self._combined_columns:
+            self.columns |= frozenset().union(*(PublicColumn(name).reads for name in names))
         """The record columns that rows must have, if they exist at all."""
         self.wants_sizes = "bytes" in self._units
         """Whether `Traces.size` is looked at."""
@@ -38,10 +45,12 @@ class Policies:
     def decide(self, rows: Batch, trace_of_row: np.ndarray, traces: Traces, seconds_now: float) -> Verdicts:
         """What becomes of the traces that `rows` are the spans of, `trace_of_row` (int64) says of which.
 
-        `seconds_now`: since 1970, for rate limits. What is kept is taken from them: ask once for each trace.
+        `seconds_now`: since 1970, for rate limits. What is kept is taken from them: ask once for each trace, the oldest
+        first.
         """
         answers = self._query.ask(rows, trace_of_row, traces)
-        now = Pass(traces.randomness, answers, self._costs(rows, trace_of_row, traces), seconds_now)
+        combined = {names: combinations(names, rows, trace_of_row) for names in self._combined_columns}
+        now = Pass(traces.randomness, answers, self._costs(rows, trace_of_row, traces), seconds_now, combined)
         floors = {index: rule.drops_below(now) for index, rule in self._drops.items()}
         floor = np.maximum.reduce([np.zeros(traces.count), *floors.values()])
         allowed = traces.randomness >= floor
@@ -55,16 +64,25 @@ class Policies:
         return Verdicts(threshold, policy, dropped_by, *self._counts(now, floors, outcomes, allowed))
 
     def state(self) -> dict[str, Any]:
-        """What the limits have left, for `restore` after a restart. Fit for JSON."""
-        return {name: list(limit.held) for name, limit in self._limits.items() if limit.held is not None}
+        """What the limits have left and what was counted, for `restore` after a restart. Fit for JSON."""
+        return {**self._left(), **{name: dict(first.counts) for name, first in self._firsts.items() if first.counts}}
+
+    def changes(self) -> dict[str, Any]:
+        """The same, but of what was counted only what the last `decide` changed."""
+        return {**self._left(), **{name: first.changed for name, first in self._firsts.items() if first.changed}}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from there. Limits that there were not then are full; of one that is lower now, no more than its burst
-        is left."""
+        """Go on from there, or from there with these changes. Limits that there were not then are full; of one that is
+        lower now, no more than its burst is left."""
         for name, limit in self._limits.items():
             if name in state:
                 held, since = state[name]
                 limit.held = min(limit.burst, float(held)), float(since)
+        for name, first in self._firsts.items():
+            first.add(state.get(name, {}))
+
+    def _left(self) -> dict[str, Any]:
+        return {name: list(limit.held) for name, limit in self._limits.items() if limit.held is not None}
 
     def _combined(self, outcomes: dict[int, Outcome], traces: Traces) -> tuple[np.ndarray, np.ndarray]:
         """The lowest threshold for each trace, and the policy it is from: the first with it."""

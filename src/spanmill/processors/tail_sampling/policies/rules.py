@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spanmill.processors.tail_sampling.policies.firsts import Columns, Combinations, FirstOf
 from spanmill.processors.tail_sampling.policies.limits import Limit, Unit, limited
 from spanmill.processors.tail_sampling.policies.query import Answers
 
@@ -22,6 +23,7 @@ class Pass:
     answers: Answers
     costs: dict[Unit, np.ndarray]
     seconds: float
+    combinations: dict[Columns, Combinations]
 
 
 @dataclass(slots=True)
@@ -69,21 +71,32 @@ def conjunction(questions: Sequence[Question]) -> Question:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Keeps the traces for which the question is true; of those a share; and of that what limits allow."""
+    """Keeps the traces for which the question is true and that are among the first of their kind; of those a share; and
+    of that what limits allow."""
 
     question: Question
     share: float = 1.0
     """0 to 1."""
     limits: tuple[Limit, ...] = ()
+    firsts: tuple[FirstOf, ...] = ()
 
     def failed(self, answers: Answers) -> np.ndarray:
         """The traces for which the question could not be worked out."""
         return self.question(answers)[1]
 
     def thresholds(self, now: Pass, allowed: np.ndarray) -> Outcome:
-        """For each trace. `allowed`: those that are not dropped, and may count against limits."""
+        """For each trace. `allowed`: those that are not dropped, and may count. To be asked once in a pass."""
+        return self.thresholds_of(self.matched(now, allowed), now, allowed)
+
+    def matched(self, now: Pass, allowed: np.ndarray) -> np.ndarray:
+        """The traces that it may keep, whatever their randomness. To be asked once in a pass."""
         true, _ = self.question(now.answers)
-        outcome = Outcome(np.where(true, 1.0 - self.share, 1.0))
+        firsts = [first.matches(now.combinations[first.columns], allowed & true) for first in self.firsts]
+        return np.asarray(np.logical_and.reduce([true, *firsts]))
+
+    def thresholds_of(self, matched: np.ndarray, now: Pass, allowed: np.ndarray) -> Outcome:
+        """The same where it is known what `matched` gives."""
+        outcome = Outcome(np.where(matched, 1.0 - self.share, 1.0))
         if self.limits:
             candidates = np.flatnonzero(allowed & (now.randomness >= outcome.threshold))
             costs = [now.costs[limit.unit][candidates] for limit in self.limits]
@@ -114,9 +127,9 @@ class Composite:
         free = ~self.failed(now.answers)
         whole = Outcome(np.ones(len(allowed)))
         for rule in self.rules:
-            mine = free & rule.question(now.answers)[0]
+            mine = free & rule.matched(now, allowed & free)
             free &= ~mine
-            outcome = rule.thresholds(now, allowed & mine)
+            outcome = rule.thresholds_of(mine, now, allowed & mine)
             whole.threshold[mine] = outcome.threshold[mine]
             whole.oversized += outcome.oversized
         return whole
