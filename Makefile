@@ -57,6 +57,8 @@ bench: install-dev  ## Measure CPU per span, memory, and each step against a bas
 	$(BIN)/python benchmarks/pii.py
 	$(BIN)/python benchmarks/pii_masker.py
 	$(BIN)/python benchmarks/pii_batches.py
+	$(BIN)/python benchmarks/sampling_probability.py
+	$(BIN)/python benchmarks/tail_sampling.py
 
 crash: install-dev  ## Kill the collector 50 times under load, and cut its power (as root); CYCLES=n for more
 	SPANMILL_CRASH_CYCLES=$(CYCLES) $(BIN)/python -m pytest -m torture tests/delivery/crashes --timeout 3600 -rs

@@ -30,7 +30,6 @@ _ABSENT: Final[dict[Kind, dict[str, str]]] = {
         "metricstransform": _NO_OTTL,
         "metricsgeneration": _NO_OTTL,
         "groupbyattrs": _NO_OTTL,
-        "tail_sampling": "Not in Spanmill yet: filter drops single spans by SQL, not whole traces.",
         "span": "Not in Spanmill: set the name in the SDK.",
         "groupbytrace": "Not needed: rows of a trace are put together by queries.",
         "resourcedetection": _NO_ENRICH,

@@ -235,6 +235,10 @@ class Following(Protocol):
 class Emitting(Protocol):
     """A consumer (see `Following`) of one pipeline that makes rows of its own."""
 
+    @property
+    def trouble(self) -> str:
+        """Why it makes none at present, for reports of health; empty while all is well."""
+
     def connect(self, queue: Inlet, outlets: Mapping[Signal, Outlet]) -> None:
         """Called once, before `start`. `queue` is a journal for its own use, empty at first. An outlet leads to those
         exporters of the pipeline that take its signal; without one there is no outlet. What is put into that of the

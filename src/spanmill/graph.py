@@ -18,7 +18,7 @@ from typing import Any
 
 from spanmill import following
 from spanmill.admission import Admission, JournalRoom
-from spanmill.component import BatchPreference, Intake, Settings, Status
+from spanmill.component import BatchPreference, Emitting, Intake, Settings, Status
 from spanmill.config.models import Configuration
 from spanmill.dead_letters import DeadLetters
 from spanmill.delivery import STORE_RETRY, Delivered, Delivery
@@ -294,8 +294,9 @@ class Graph:
         for name, node in nodes:
             breaker, since = node.breaker, node.breaker.failing_since
             long = since is not None and now - since > _FAILING_SECONDS
-            if long or breaker.is_open:
-                failing[name] = f"failing: {breaker.reason}"
+            trouble = node.exporter.trouble if isinstance(node.exporter, Emitting) else ""
+            if long or breaker.is_open or trouble:
+                failing[name] = f"failing: {trouble or breaker.reason}"
             if long:
                 stuck.add(str(node.identity))
         return failing, stuck

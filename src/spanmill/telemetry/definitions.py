@@ -272,47 +272,35 @@ def _journal_definitions() -> Iterator[MetricDefinition]:
 
 
 def _tail_sampling_definitions() -> Iterator[MetricDefinition]:
-    collector, ours = "otelcol_processor_tail_sampling", "spanmill_tail_sampling"
-    yield MetricDefinition(f"{collector}_new_trace_id_received", "counter", "Number of traces of which spans came.")
-    yield MetricDefinition(
-        f"{collector}_global_count_traces_sampled", "counter", "Number of traces that were decided, kept or not."
-    )
-    yield MetricDefinition(
-        f"{collector}_count_traces_sampled", "counter", "Number of traces that were kept, by the policy that kept them."
-    )
-    yield MetricDefinition(
-        f"{collector}_count_spans_sampled", "counter", "Number of spans in traces that were decided, kept or not."
-    )
-    yield MetricDefinition(
-        f"{collector}_sampling_traces_on_memory", "gauge", "Number of traces that wait for a decision."
-    )
+    ours = "spanmill_tail_sampling"
+    for name, text in (
+        ("new_trace_id_received", "Number of traces of which spans came."),
+        ("global_count_traces_sampled", "Number of traces that were decided, kept or not."),
+        ("count_traces_sampled", "Number of traces that were kept, by the policy that kept them."),
+        ("count_spans_sampled", "Number of spans in traces that were decided, kept or not."),
+        ("sampling_policy_evaluation_error", "Number of traces that a policy could not judge."),
+    ):
+        yield MetricDefinition(f"otelcol_processor_tail_sampling_{name}", "counter", text)
+    for name, text in (
+        ("policy_matches", "Number of traces that a policy alone would have kept."),
+        ("policy_drops", "Number of traces that a `drop` policy dropped."),
+        ("oversized_traces", "Number of traces that a rate limit can never keep: larger than its burst."),
+        ("late_spans", "Number of spans that came after the decision about their trace, which they share."),
+        ("late_evaluations", "Number of evaluations of traces that had been dropped already."),
+        (
+            "early_decisions",
+            "Number of traces decided before their time: too many, too large, or the journal nearly full.",
+        ),
+    ):
+        yield MetricDefinition(f"{ours}_{name}", "counter", text)
+    waiting = "Number of traces that wait for a decision."
+    yield MetricDefinition("otelcol_processor_tail_sampling_sampling_traces_on_memory", "gauge", waiting)
     yield MetricDefinition(f"{ours}_pending_spans", "gauge", "Number of spans whose traces wait for a decision.")
-    yield MetricDefinition(
-        f"{ours}_memory_bytes", "gauge", "Bytes of memory that waiting spans and known traces take.", unit="bytes"
-    )
-    yield MetricDefinition(
-        f"{ours}_journal_bytes", "gauge", "Bytes in the journal that waiting spans keep there.", unit="bytes"
-    )
-    yield MetricDefinition(
-        f"{ours}_late_spans",
-        "counter",
-        "Number of spans that came after the decision about their trace, which they share.",
-    )
-    yield MetricDefinition(
-        f"{ours}_late_evaluations", "counter", "Number of evaluations of traces that had been dropped already."
-    )
-    yield MetricDefinition(
-        f"{ours}_early_decisions",
-        "counter",
-        "Number of traces decided before their time: too many, too large, or the journal was nearly full.",
-    )
-    yield MetricDefinition(
-        f"{ours}_pass_duration",
-        "histogram",
-        "Seconds that one decision about all traces that were due took.",
-        DURATION_BUCKETS,
-        "seconds",
-    )
+    memory, journal = "Bytes that waiting spans and known traces take.", "Bytes that waiting spans keep in the journal."
+    yield MetricDefinition(f"{ours}_memory_bytes", "gauge", memory, unit="bytes")
+    yield MetricDefinition(f"{ours}_journal_bytes", "gauge", journal, unit="bytes")
+    took = "Seconds that one decision about all traces that were due took."
+    yield MetricDefinition(f"{ours}_pass_duration", "histogram", took, DURATION_BUCKETS, "seconds")
 
 
 def _sampling_definitions() -> Iterator[MetricDefinition]:

@@ -60,9 +60,23 @@ class Measures:
         for number, count in zip(*np.unique(made.policies[kept], return_counts=True), strict=True):
             labels = {"policy": self._sampler.names[number], "sampled": "true"}
             self._counter(f"{_COLLECTOR}_count_traces_sampled", **labels).add(int(count))
+        if verdicts is not None:
+            self._policies(verdicts)
         if self._sampler.held.lost:
             self._lost(self._sampler.held.lost)
             self._sampler.held.lost = 0
+
+    def _policies(self, verdicts: Verdicts) -> None:
+        """What each policy said by itself."""
+        dropped = np.bincount(verdicts.dropped_by[verdicts.dropped_by >= 0], minlength=len(verdicts.matched))
+        for name, counts in (
+            (f"{_OURS}_policy_matches", verdicts.matched),
+            (f"{_OURS}_policy_drops", dropped),
+            (f"{_OURS}_oversized_traces", verdicts.oversized),
+            (f"{_COLLECTOR}_sampling_policy_evaluation_error", verdicts.failed),
+        ):
+            for number in np.flatnonzero(counts):
+                self._counter(name, policy=self._sampler.names[number]).add(int(counts[number]))
 
     def put(self, batch: Batch) -> None:
         """Rows were let go."""

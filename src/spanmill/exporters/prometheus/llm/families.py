@@ -168,7 +168,8 @@ EVALUATIONS: Final[tuple[Definition[Evaluations], ...]] = (
     ),
     Definition(
         "llm_evaluations_total", "counter", "Evaluations, by who made them and what came of them.",
-        ("evaluator", "model", "source", "outcome", "error_type"), lambda evaluations: _each(evaluations.every), weighted=False,
+        ("evaluator", "model", "source", "outcome", "error_type"), lambda evaluations: _each(evaluations.every),
+        weighted=False,
     ),
     Definition(
         "llm_judge_cost_usd_total", "counter", "Price of evaluations, USD.", ("evaluator", "judge_model"),
