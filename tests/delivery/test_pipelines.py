@@ -37,7 +37,7 @@ def gateway(tmp_path: Path) -> Iterator[int]:
 
 def _on_free_ports(configuration: dict[str, Any]) -> tuple[dict[str, Any], int, int]:
     """The same configuration where nobody else listens, with its gRPC and health ports."""
-    grpc, http, health, page, own = free_ports(5)
+    grpc, http, health, own = free_ports(4)
     protocols = {"grpc": {"endpoint": f"127.0.0.1:{grpc}"}, "http": {"endpoint": f"127.0.0.1:{http}"}}
     written = (configuration["receivers"]["otlp"] or {}).get("protocols") or {}
     for name, body in protocols.items():
@@ -46,11 +46,11 @@ def _on_free_ports(configuration: dict[str, Any]) -> tuple[dict[str, Any], int, 
     configuration["receivers"]["otlp"] = {"protocols": protocols}
     configuration["extensions"]["health_check"] = {"endpoint": f"127.0.0.1:{health}"}
     telemetry = configuration["service"].setdefault("telemetry", {})
-    exporters = configuration["exporters"]
-    shared = telemetry.get("metrics", {}).get("address") == exporters.get("prometheus", {}).get("endpoint")
-    telemetry["metrics"] = {"address": f"127.0.0.1:{page if shared else own}"}
-    if "prometheus" in exporters:
-        exporters["prometheus"]["endpoint"] = f"127.0.0.1:{page}"
+    pages = [body for name, body in configuration["exporters"].items() if name.partition("/")[0] == "prometheus"]
+    shared = [body for body in pages if body["endpoint"] == telemetry.get("metrics", {}).get("address")]
+    for page, port in zip(pages, free_ports(len(pages)), strict=True):
+        page["endpoint"] = f"127.0.0.1:{port}"
+    telemetry["metrics"] = {"address": shared[0]["endpoint"] if shared else f"127.0.0.1:{own}"}
     return configuration, grpc, health
 
 
