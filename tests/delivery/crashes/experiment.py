@@ -42,6 +42,18 @@ def restless_configuration(
     return configuration
 
 
+def with_tail_sampling(configuration: dict[str, Any]) -> dict[str, Any]:
+    """Every trace is kept, after a wait that kills fall into, with little memory and few decisions remembered."""
+    cache = {"sampled_cache_size": 200, "non_sampled_cache_size": 0}
+    keeps_all = {"name": "all", "type": "always_sample"}
+    sampler = {"policies": [keeps_all], "decision_wait": "300ms", "memory_size_mib": 1, "decision_cache": cache}
+    configuration.setdefault("processors", {})["tail_sampling"] = sampler
+    for name, pipeline in configuration["service"]["pipelines"].items():
+        if name.startswith("traces"):
+            pipeline.setdefault("processors", []).append("tail_sampling")
+    return configuration
+
+
 class Experiment:
     """`data` holds what a collector writes and may be a disk that fails; `outside` everything else."""
 
@@ -53,6 +65,7 @@ class Experiment:
         *,
         journal: Mapping[str, Any] | None = None,
         max_age: str = "200ms",
+        sampling: bool = False,
     ) -> None:
         self.random = Random(seed)
         self.ports = dict(zip(("grpc", "http", "health", "metrics"), free_ports(4), strict=True))
@@ -60,6 +73,8 @@ class Experiment:
         """Of each run that was cut short."""
         self._outside, self._data, self._seed = outside, data, seed
         self._configuration = restless_configuration(self.ports, data, journal or {}, max_age)
+        if sampling:
+            with_tail_sampling(self._configuration)
         self._collector: Collector | None = None
         self._sender: subprocess.Popen[bytes] | None = None
 
@@ -142,7 +157,9 @@ class Experiment:
 
     def _delivered(self) -> bool:
         try:
-            return own_page(self.ports["metrics"])["otelcol_exporter_queue_size"] == 0
+            page = own_page(self.ports["metrics"])
+            waiting = page["otelcol_exporter_queue_size"] + page.get("spanmill_tail_sampling_journal_bytes", 0)
+            return waiting == 0
         except OSError:
             return False
 

@@ -24,8 +24,10 @@ def _what_never_happened(data: Path) -> list[str]:
     return [sign for sign, seen in signs.items() if not seen]
 
 
-def _kill_again_and_again(directory: Path, seed: int, cycles: int, **journal: Any) -> tuple[Verdict, str]:
-    with Experiment(directory, directory / "data", seed, journal=journal) as experiment:
+def _kill_again_and_again(
+    directory: Path, seed: int, cycles: int, *, sampling: bool = False, **journal: Any
+) -> tuple[Verdict, str]:
+    with Experiment(directory, directory / "data", seed, journal=journal, sampling=sampling) as experiment:
         for _ in range(cycles):
             experiment.run(Collector.kill)
         verdict = experiment.settle()
@@ -44,6 +46,16 @@ def test_what_was_acknowledged_survives_every_kill_9_exactly_once(tmp_path: Path
     assert verdict.clean, report
     if cycles >= _ENOUGH_CYCLES:
         assert _what_never_happened(tmp_path / "data") == [], report
+    shutil.rmtree(tmp_path / "data")
+
+
+@pytest.mark.torture
+@rounds(max(1, CYCLES // 5))
+def test_spans_that_waited_for_a_decision_survive_every_kill_9_exactly_once(
+    tmp_path: Path, seed: int, cycles: int
+) -> None:
+    verdict, report = _kill_again_and_again(tmp_path, seed, cycles, sampling=True)
+    assert verdict.clean, report
     shutil.rmtree(tmp_path / "data")
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from spanmill.batch import Batch
-from spanmill.journal import Packed, Record
+from spanmill.journal import Packed, Record, Unreadable
 from spanmill.processors.tail_sampling.decisions import Pass, Snapshot, decode, encode
 from spanmill.processors.tail_sampling.held_spans import HeldSpans
 from spanmill.processors.tail_sampling.sampler import Sampler
@@ -24,7 +24,19 @@ CHOICES = st.lists(st.tuples(st.integers(1, 3), st.integers(0, 2**6 - 1), st.int
 these in the second set kept."""
 
 
-def record(sequence: int, traces: list[int]) -> Record:
+class Forgetful:
+    """Gives a record while the journal has it."""
+
+    def __init__(self) -> None:
+        self.forgotten = 0
+
+    def load(self, sequence: int, batch: Batch) -> Batch:
+        if sequence <= self.forgotten:
+            raise Unreadable(f"{sequence} is gone")
+        return batch
+
+
+def record(sequence: int, traces: list[int], journal: Forgetful | None = None) -> Record:
     request = ExportTraceServiceRequest()
     scope = request.resource_spans.add().scope_spans.add()
     for place, trace in enumerate(traces):
@@ -33,7 +45,8 @@ def record(sequence: int, traces: list[int]) -> Record:
             trace_id=trace.to_bytes(16), span_id=(100 * sequence + place).to_bytes(8), parent_span_id=parent, name="s"
         )
     batch = batch_of(request)
-    return Record(sequence, float(sequence), Packed(len(batch), batch.nbytes, partial(lambda it: it, batch), ()))
+    load = partial((journal or Forgetful()).load, sequence, batch)
+    return Record(sequence, float(sequence), Packed(len(batch), batch.nbytes, load, ()))
 
 
 def span_ids(batch: Batch | None) -> list[int]:
@@ -106,11 +119,11 @@ class Model:
 def test_every_span_goes_out_with_its_trace_or_not_at_all_whatever_memory_there_is(
     records: list[list[int]], choices: list[tuple[int, int, int]], memory: int, cache: int
 ) -> None:
-    sampler, model, sequence = Sampler(HeldSpans(memory), list(NAMES)), Model(), 0
+    sampler, model, sequence, journal = Sampler(HeldSpans(memory), list(NAMES)), Model(), 0, Forgetful()
     for count, decided, kept in choices:
         taken = records[sequence : sequence + count]
         if taken:
-            sampler.take([record(sequence + 1 + place, traces) for place, traces in enumerate(taken)])
+            sampler.take([record(sequence + 1 + place, traces, journal) for place, traces in enumerate(taken)])
         for traces in taken:
             sequence += 1
             model.take(sequence, traces)
@@ -124,6 +137,7 @@ def test_every_span_goes_out_with_its_trace_or_not_at_all_whatever_memory_there_
         assert sampler.committed == (min(waiting) - 1 if waiting else sampler.upto)
         assert sampler.held.rows == len(waiting) == sum(map(len, model.pending.values()))
         assert sampler.pending == len(model.pending)
+        journal.forgotten = sampler.committed
 
 
 @given(RECORDS, CHOICES, st.integers(0, 12), st.integers(0, 12), st.integers(0, 3))

@@ -62,9 +62,9 @@ def _rows(sampler: Sampler, policies: Policies, slots: np.ndarray) -> tuple[Batc
     for chunk, rows in sampler.held.of(of_slot >= 0):
         read = sampler.held.read(chunk, rows)
         if read is not None:
-            batch, places = read
+            batch, places, sound = read
             parts.append(take(select(batch, wanted), places))
-            traces.append(of_slot[chunk.slots[rows]])
+            traces.append(of_slot[chunk.slots[sound]])
     return (Batch.concat(parts), np.concatenate(traces)) if parts else (None, np.zeros(0, np.int64))
 
 

@@ -36,14 +36,28 @@ class Chunk:
     @property
     def first_waiting(self) -> int:
         """The sequence of the first record with a row that is not done."""
-        row = int(np.argmax(self.slots != DONE))
-        return self.records[int(np.searchsorted(self.starts, row, side="right")) - 1].sequence
+        return self.records[int(self.records_of(np.argmax(self.slots != DONE)))].sequence
 
     def rows(self, rows: np.ndarray) -> tuple[Batch, np.ndarray]:
-        """A batch, and where in it the rows are. Raises `Unreadable`, `OSError`."""
-        if self.batch is None:
-            return load(self.records), rows
-        return self.batch, rows if self.kept_rows is None else np.searchsorted(self.kept_rows, rows)
+        """A batch, and where in it the rows are. Raises `Unreadable`, `OSError`.
+
+        Of the journal only the records with these rows are read: it may have forgotten those that are done.
+        """
+        if self.batch is not None:
+            return self.batch, rows if self.kept_rows is None else np.searchsorted(self.kept_rows, rows)
+        records, place = np.unique(self.records_of(rows), return_inverse=True)
+        begins = np.concatenate(([0], np.cumsum(np.diff(self.starts)[records])))
+        batch = Batch.concat(self.records[record].load() for record in records)
+        return batch, rows - self.starts[records[place]] + begins[place]
+
+    def records_of(self, rows: np.ndarray) -> np.ndarray:
+        """Which of the records each row is in."""
+        return np.searchsorted(self.starts, rows, side="right") - 1
+
+    def readable(self, rows: np.ndarray) -> np.ndarray:
+        """Those of the rows whose records the journal can give. Raises `OSError`."""
+        records = self.records_of(rows)
+        return rows[np.isin(records, [record for record in np.unique(records) if _can_be_read(self.records[record])])]
 
     def finish(self, rows: np.ndarray) -> None:
         """The rows are done."""
@@ -101,13 +115,17 @@ class HeldSpans:
             self.rows -= len(rows)
         self.chunks = [chunk for chunk in self.chunks if chunk.waiting]
 
-    def read(self, chunk: Chunk, rows: np.ndarray) -> tuple[Batch, np.ndarray] | None:
-        """See `Chunk.rows`; None when the journal is damaged there. Raises `OSError`: it may be read another time."""
+    def read(self, chunk: Chunk, rows: np.ndarray) -> tuple[Batch, np.ndarray, np.ndarray] | None:
+        """A batch, where in it rows are, and which rows: those that are not damaged. None when all are.
+
+        Raises `OSError`: they may be read another time.
+        """
         try:
-            return chunk.rows(rows)
+            return *chunk.rows(rows), rows
         except Unreadable:
-            self.lost += len(rows)
-            return None
+            sound = chunk.readable(rows)
+        self.lost += len(rows) - len(sound)
+        return (*chunk.rows(sound), sound) if len(sound) else None
 
     @property
     def first_waiting(self) -> int | None:
@@ -115,9 +133,12 @@ class HeldSpans:
         return min((chunk.first_waiting for chunk in self.chunks), default=None)
 
 
-def load(records: Sequence[Record]) -> Batch:
-    """The records as one batch. Raises `Unreadable`, `OSError`."""
-    return Batch.concat(record.load() for record in records)
+def _can_be_read(record: Record) -> bool:
+    try:
+        record.load()
+    except Unreadable:
+        return False
+    return True
 
 
 def take(batch: Batch, rows: np.ndarray) -> Batch:

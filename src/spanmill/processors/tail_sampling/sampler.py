@@ -167,11 +167,12 @@ class Sampler:
         of_slot[slots[is_kept]] = np.flatnonzero(is_kept)
         parts = list(self.late)
         for chunk, rows in found:
-            traces = of_slot[chunk.slots[rows]]
-            wanted, traces = rows[traces >= 0], traces[traces >= 0]
+            wanted = rows[of_slot[chunk.slots[rows]] >= 0]
             read = self.held.read(chunk, wanted) if len(wanted) else None
             if read is not None:
-                parts.append(_Kept(take(*read), made.rejected[traces], made.policies[traces], 0))
+                part, places, sound = read
+                traces = of_slot[chunk.slots[sound]]
+                parts.append(_Kept(take(part, places), made.rejected[traces], made.policies[traces], 0))
         if not parts:
             return None
         batch = with_kept_share(
