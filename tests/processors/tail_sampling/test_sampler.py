@@ -115,6 +115,7 @@ class Model:
 
 
 @given(RECORDS, CHOICES, st.sampled_from([0, 3_000, 10**9]), st.integers(0, 3))
+@example([[1], [2], [3]], [(2, 1, 0), (1, 2, 2)], 0, 3)
 @settings(max_examples=80, deadline=None)
 def test_every_span_goes_out_with_its_trace_or_not_at_all_whatever_memory_there_is(
     records: list[list[int]], choices: list[tuple[int, int, int]], memory: int, cache: int
