@@ -29,6 +29,8 @@ class ModelServer:
     finish_reason: str = "stop"
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     """Nothing is answered while it is clear."""
+    seconds: float = 0.0
+    """How long each answer takes."""
     under_way: int = 0
     most_under_way: int = 0
     url: str = ""
@@ -54,6 +56,7 @@ class ModelServer:
         self.changed.set()
         try:
             await self.gate.wait()
+            await asyncio.sleep(self.seconds)
             answer = self.answers.pop(0) if self.answers else self.always
             if callable(answer):
                 answer = answer(body)
