@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from spanmill.batch import Batch
+from spanmill.journal import Record
 from spanmill.processors.tail_sampling.decisions import Scores
+from spanmill.processors.tail_sampling.sampler import Sampler
 from tests.data import spans
 from tests.deliveries import until
 from tests.processors.tail_sampling.harness import ERRORS, EVERYTHING, Span, sampling
@@ -50,7 +53,11 @@ async def test_a_trace_whose_root_is_missing_is_decided_after_the_wait(tmp_path:
 async def test_a_trace_that_goes_on_is_waited_for_and_one_that_never_ends_is_decided_at_the_limit(
     tmp_path: Path,
 ) -> None:
-    keys: dict[str, Any] = {"decision_wait": "10ms", "decision_wait_after_last_span": "700ms", "decision_wait_limit": "1s"}
+    keys: dict[str, Any] = {
+        "decision_wait": "10ms",
+        "decision_wait_after_last_span": "700ms",
+        "decision_wait_limit": "1s",
+    }
     async with sampling(tmp_path, EVERYTHING, **keys) as it:
         loop = asyncio.get_running_loop()
         began, number = loop.time(), 10
@@ -194,3 +201,41 @@ async def test_an_evaluation_keeps_a_trace_even_if_it_came_before_its_spans_and_
     async with sampling(tmp_path, policies) as it:
         await it.send(Span(2, 21), Span(3, 31), Span(4, 41))
         await it.gives(11, 21)
+
+
+async def test_a_trace_on_which_policies_fail_is_kept_and_the_others_are_decided(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with sampling(tmp_path, ERRORS) as it:
+        policies = it.processor._policies
+        decide = policies.decide
+
+        def fails_on_trace_3(rows: Batch, *rest: Any) -> Any:
+            if "3".zfill(32) in rows.column("trace_id").to_pylist():
+                raise RuntimeError("a defect")
+            return decide(rows, *rest)
+
+        monkeypatch.setattr(policies, "decide", fails_on_trace_3)
+        await it.send(Span(1, 11, error=True), Span(2, 21), Span(3, 31), Span(4, 41), Span(5, 51, error=True))
+        await it.gives(11, 31, 51)
+        assert it.let_go() == {11: "errors", 31: "undecided", 51: "errors"}
+
+
+async def test_a_record_that_cannot_be_taken_in_is_given_up_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with sampling(tmp_path, EVERYTHING) as it:
+        sampler = it.processor._sampler
+        take = Sampler.take
+
+        def fails_on_record_2(self: Sampler, records: list[Record], *, settled: bool = False) -> None:
+            if any(record.sequence == 2 for record in records):
+                raise RuntimeError("a defect")
+            take(self, records, settled=settled)
+
+        monkeypatch.setattr(Sampler, "take", fails_on_record_2)
+        for number in (1, 2, 3):
+            await it.send(Span(number, 10 * number + 1))
+        await it.gives(11, 31)
+        assert it.value("spanmill_processor_lost_items") == 1
+        assert sampler.committed == 3

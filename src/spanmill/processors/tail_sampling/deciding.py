@@ -13,6 +13,8 @@ from spanmill.processors.tail_sampling.sampler import Sampler
 from spanmill.sampling import NEVER, of_probabilities, randomness_of, thresholds_of
 
 _ALWAYS_READ: Final = frozenset({"trace_id", "trace_state"})
+UNDECIDED: Final = "undecided"
+"""In place of a policy's name, where policies failed."""
 MOST_ROWS: Final = 100_000
 """Spans in a pass. More would not be quicker, and what they take in memory is beside what is held."""
 
@@ -44,13 +46,31 @@ def decide(
         kept = (verdicts.policy >= 0) & (sampler.index.size[slots] <= most_bytes)
         kept_by[kept] = verdicts.policy[kept]
         rejected[kept] = of_probabilities(1.0 - verdicts.threshold[kept])
-    made = Pass(
+    return _pass(sampler, policies, slots, rejected, kept_by, sizes), verdicts
+
+
+def keep_undecided(sampler: Sampler, policies: Policies, slots: np.ndarray, sizes: CacheSizes) -> Pass:
+    """A pass that keeps the traces for want of a decision."""
+    if UNDECIDED not in sampler.names:
+        sampler.names.append(UNDECIDED)
+    kept_by = np.full(len(slots), sampler.names.index(UNDECIDED), np.int16)
+    return _pass(sampler, policies, slots, np.zeros(len(slots), np.uint64), kept_by, sizes)
+
+
+def _pass(
+    sampler: Sampler,
+    policies: Policies,
+    slots: np.ndarray,
+    rejected: np.ndarray,
+    kept_by: np.ndarray,
+    sizes: CacheSizes,
+) -> Pass:
+    return Pass(
         sampler.number + 1, sampler.upto, sampler.index.ids[slots], rejected, kept_by,
         max(0, len(sampler.kept) + int((kept_by >= 0).sum()) - sizes.kept),
         max(0, len(sampler.dropped) + int((kept_by < 0).sum()) - sizes.dropped),
-        policies.changes(),
+        policies.state(),
     )  # fmt: skip
-    return made, verdicts
 
 
 def _rows(sampler: Sampler, policies: Policies, slots: np.ndarray) -> tuple[Batch | None, np.ndarray]:

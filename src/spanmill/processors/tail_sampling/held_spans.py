@@ -36,7 +36,8 @@ class Chunk:
     @property
     def first_waiting(self) -> int:
         """The sequence of the first record with a row that is not done."""
-        return self.records[int(self.records_of(np.argmax(self.slots != DONE)))].sequence
+        (record,) = self.records_of(np.flatnonzero(self.slots != DONE)[:1])
+        return int(self.records[record].sequence)
 
     def rows(self, rows: np.ndarray) -> tuple[Batch, np.ndarray]:
         """A batch, and where in it the rows are. Raises `Unreadable`, `OSError`.

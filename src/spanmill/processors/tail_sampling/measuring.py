@@ -83,7 +83,7 @@ class Measures:
         self._outgoing.add(len(batch))
 
     def _lost(self, items: int) -> None:
-        self._log.error("data is lost: the journal is damaged", items=items)
+        self._log.error("data is lost: the journal cannot give it, or it cannot be taken in", items=items)
         self._metrics.counter("spanmill_processor_lost_items", processor=self._labels["processor"]).add(items)
 
     def _counter(self, name: str, **labels: str) -> Counter:

@@ -7,6 +7,7 @@ put: the outlet knows. The journal's cursor stays before the first row that stil
 
 import asyncio
 import hashlib
+import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -22,22 +23,25 @@ from spanmill.component import Holding, Host, Inlet, Outlet, Settings, Transform
 from spanmill.errors import Busy
 from spanmill.journal import Record
 from spanmill.processors.tail_sampling.config import TailSamplingProcessorConfig
-from spanmill.processors.tail_sampling.deciding import CacheSizes, decide
+from spanmill.processors.tail_sampling.deciding import CacheSizes, decide, keep_undecided
 from spanmill.processors.tail_sampling.decision_log import DecisionLog
 from spanmill.processors.tail_sampling.decisions import Pass, Scores, Snapshot
 from spanmill.processors.tail_sampling.feedback import FeedbackProcessor
 from spanmill.processors.tail_sampling.held_spans import HeldSpans
 from spanmill.processors.tail_sampling.measuring import Measures
-from spanmill.processors.tail_sampling.policies import Policies
+from spanmill.processors.tail_sampling.policies import Policies, Verdicts
 from spanmill.processors.tail_sampling.sampler import Sampler
 from spanmill.processors.tail_sampling.waits import Due, Waits, due
 from spanmill.signal import Signal
+from spanmill.telemetry.lines import trace_without_message
 
 _MIB: Final = 1024 * 1024
 _INTERVAL_SECONDS: Final = 0.25
 """Between two looks at what came and what is due: what comes in between is taken in together."""
 _TAKEN_BYTES: Final = 16 * _MIB
 """Taken in at once: bounds what is read back at once, too."""
+_TAKING_SECONDS: Final = 1.0
+"""Before what is due is decided, even if more is there."""
 _RETRY_SECONDS: Final = 1.0
 _FULL: Final = 0.75
 """Of its journal. Beyond it the oldest traces are decided early, so that the journal can let go of something."""
@@ -144,7 +148,7 @@ class TailSamplingProcessor:
         with suppress(_Stopped):
             while not self._draining.is_set():
                 await self._wait()
-                await self._take_all()
+                await self._take(asyncio.get_running_loop().time() + _TAKING_SECONDS)
                 await self._decide_due()
 
     async def _wait(self) -> None:
@@ -155,14 +159,31 @@ class TailSamplingProcessor:
             async with asyncio.timeout(min(_INTERVAL_SECONDS, self._waits.first_span / 4 + 0.005)):
                 await self._draining.wait()
 
-    async def _take_all(self) -> None:
-        """Take in everything that is there, and that there is room for."""
+    async def _take(self, until: float = math.inf) -> None:
+        """Take in what is there and there is room for; not much longer than `until` (event loop time), however much
+        comes."""
         while not self._is_full and (records := self._read(None)):
             began = time.perf_counter()
             async with self._steps:
-                await self._retried(partial(self._sampler.take, records))
+                await self._take_in(records)
             self._measures.took(records, time.perf_counter() - began)
             self._next_due = 0.0
+            if asyncio.get_running_loop().time() > until:
+                break
+
+    async def _take_in(self, records: list[Record]) -> None:
+        """A record on which the code fails is given up, alone: the next start would fail on it too."""
+        try:
+            await self._retried(partial(self._sampler.take, records))
+        except _Stopped:
+            raise
+        except Exception as error:  # noqa: BLE001 - a defect
+            if len(records) > 1:
+                for record in records:
+                    await self._take_in([record])
+                return
+            self._log.error("a record cannot be taken in", trace=trace_without_message(error))
+            self._sampler.give_up(records[0])
 
     @property
     def _is_full(self) -> bool:
@@ -187,7 +208,7 @@ class TailSamplingProcessor:
     async def _decide_due(self) -> None:
         while True:
             now = asyncio.get_running_loop().time()
-            pressed = self._inlet.journal.held_bytes > _FULL * self._inlet.journal.max_bytes
+            pressed = self._inlet.reader.held_bytes > _FULL * self._inlet.journal.max_bytes
             if now < self._next_due and not self._sampler.late and not pressed:
                 break
             found = await asyncio.to_thread(due, self._sampler.index, self._waits, now, pressed=pressed)
@@ -204,9 +225,7 @@ class TailSamplingProcessor:
         """Decide traces that are due, and let go what is kept; how many were decided."""
         began = time.perf_counter()
         async with self._steps:
-            most_bytes = 0.0 if drop else self._waits.most_bytes or np.inf
-            work = partial(decide, self._sampler, self._policies, found.slots, self._caches, time.time(), most_bytes)
-            made, verdicts = await self._retried(work)
+            made, verdicts = await self._decided(found.slots, 0.0 if drop else self._waits.most_bytes or math.inf)
             if self._decisions is not None:
                 await self._retried(partial(self._decisions.append, made))
             spans = self._sampler.index.spans[found.slots[: len(made.ids)]].copy()
@@ -220,6 +239,20 @@ class TailSamplingProcessor:
             async with self._steps:
                 await self._retried(partial(self._decisions.begin, self._snapshot()))
         return len(made.ids)
+
+    async def _decided(self, slots: np.ndarray, most_bytes: float) -> tuple[Pass, Verdicts | None]:
+        """A trace on which a policy fails is found by halving, and kept: the next start would fail on it too."""
+        work = partial(decide, self._sampler, self._policies, sizes=self._caches, seconds=time.time())
+        while True:
+            try:
+                return await self._retried(partial(work, slots=slots, most_bytes=most_bytes))
+            except _Stopped:
+                raise
+            except Exception as error:  # noqa: BLE001 - a defect
+                if len(slots) <= 1:
+                    self._log.error("policies fail on a trace, which is kept", trace=trace_without_message(error))
+                    return keep_undecided(self._sampler, self._policies, slots, self._caches), None
+                slots = slots[: len(slots) // 2]
 
     async def _put(self, batch: Batch, number: int) -> None:
         while True:
@@ -271,7 +304,7 @@ class TailSamplingProcessor:
             return
         await asyncio.wait([self._task])
         with suppress(_Stopped):
-            await self._take_all()
+            await self._take()
             await self._decide_due()
             if not self._inlet.journal.durable:
                 await self._decide_rest()

@@ -97,6 +97,11 @@ class Sampler:
         starts = np.concatenate(([0], np.cumsum(items)))
         self.held.add(readable, batch, starts, np.where(waits, slots[rows.of_row], DONE).astype(np.int32))
 
+    def give_up(self, record: Record) -> None:
+        """A record that cannot be taken in is passed over."""
+        self.counted.unreadable += record.items
+        self.upto = record.sequence
+
     def _load(self, records: Sequence[Record]) -> tuple[list[Record], list[Batch]]:
         readable, batches = [], []
         for record in records:
