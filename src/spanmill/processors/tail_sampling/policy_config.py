@@ -127,8 +127,8 @@ class RateLimiting(Model):
     spans_per_second: Positive
     """Spans a second."""
     burst_capacity: Whole = 0
-    """Most spans at once after a quiet time. A trace with more spans is never kept by this policy; for unbiased sums
-    let it be several times the largest trace. 0: twice `spans_per_second`."""
+    """Most spans at once after a quiet time. A trace with more spans is never kept by this policy, and sums are too low
+    for those with more than a quarter of it: let it hold ten of the larger traces. 0: twice `spans_per_second`."""
 
 
 class BytesLimiting(Model):

@@ -185,7 +185,8 @@ class CompositePolicies(Model):
     is dropped when that one's share is used up."""
 
     max_total_spans_per_second: Positive
-    """The whole rate. A second's worth may come at once; a trace with more spans is never kept."""
+    """The whole rate. A second's worth of a policy's share may come at once; a trace with more spans is never kept, and
+    sums are too low for those with more than a quarter of that."""
     policy_order: tuple[Text, ...] = ()
     """The names of the policies, in the order in which they are asked. None: as they are written."""
     composite_sub_policy: Annotated[tuple[SubPolicy, ...], Field(min_length=1)]

@@ -49,10 +49,10 @@ class Policies:
         first.
         """
         answers = self._query.ask(rows, trace_of_row, traces)
-        combined = {names: combinations(names, rows, trace_of_row) for names in self._combined_columns}
-        now = Pass(traces.randomness, answers, self._costs(rows, trace_of_row, traces), seconds_now, combined)
-        floors = {index: rule.drops_below(now) for index, rule in self._drops.items()}
+        floors = {index: rule.drops_below(answers) for index, rule in self._drops.items()}
         floor = np.maximum.reduce([np.zeros(traces.count), *floors.values()])
+        combined = {names: combinations(names, rows, trace_of_row) for names in self._combined_columns}
+        now = Pass(traces.randomness, answers, self._costs(rows, trace_of_row, traces), seconds_now, combined, floor)
         allowed = traces.randomness >= floor
         outcomes = {index: rule.thresholds(now, allowed) for index, rule in self._rules.items()}
         lowest, policy = self._combined(outcomes, traces)
@@ -76,8 +76,8 @@ class Policies:
         lower now, no more than its burst is left."""
         for name, limit in self._limits.items():
             if name in state:
-                held, since = state[name]
-                limit.held = min(limit.burst, float(held)), float(since)
+                held, since, lately = map(float, state[name])
+                limit.held = min(limit.burst, held), since, lately
         for name, first in self._firsts.items():
             first.add(state.get(name, {}))
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spanmill.processors.tail_sampling.policies.firsts import Columns, Combinations, FirstOf
-from spanmill.processors.tail_sampling.policies.limits import Limit, Unit, limited
+from spanmill.processors.tail_sampling.policies.limits import Candidates, Limit, Unit, limited
 from spanmill.processors.tail_sampling.policies.query import Answers
 
 
@@ -24,6 +24,8 @@ class Pass:
     costs: dict[Unit, np.ndarray]
     seconds: float
     combinations: dict[Columns, Combinations]
+    floor: np.ndarray
+    """Below which a trace is dropped, whatever keeps it."""
 
 
 @dataclass(slots=True)
@@ -99,15 +101,19 @@ class Rule:
         outcome = Outcome(np.where(matched, 1.0 - self.share, 1.0))
         if self.limits:
             candidates = np.flatnonzero(allowed & (now.randomness >= outcome.threshold))
-            costs = [now.costs[limit.unit][candidates] for limit in self.limits]
-            found = limited(self.limits, costs, now.randomness[candidates], now.seconds)
+            asking = Candidates(
+                now.randomness[candidates],
+                np.maximum(outcome.threshold, now.floor)[candidates],
+                [now.costs[limit.unit][candidates] for limit in self.limits],
+            )
+            found = limited(self.limits, asking, now.seconds)
             outcome.threshold[candidates] = np.maximum(outcome.threshold[candidates], found.thresholds)
             outcome.oversized = int(np.count_nonzero(found.oversized))
         return outcome
 
-    def drops_below(self, now: Pass) -> np.ndarray:
+    def drops_below(self, answers: Answers) -> np.ndarray:
         """As a `drop` policy: for each trace below which randomness it is dropped."""
-        true, _ = self.question(now.answers)
+        true, _ = self.question(answers)
         return np.where(true, self.share, 0.0)
 
 
