@@ -32,7 +32,7 @@ def test_a_question_says_of_whom_it_is_and_for_how_many_it_stands() -> None:
     assert question.span_end_ns == START + 2_500_000
     assert (question.response_id, question.model, question.language) == ("r1", "judge-2", "en")
     assert question.labels == {
-        "model": "gpt-4o-2024", "feature": "help", "prompt": "greet", "prompt_version": "3", "language": "en-GB",
+        "model": "gpt-4o", "feature": "help", "prompt": "greet", "prompt_version": "3", "language": "en-GB",
     }  # fmt: skip
     assert asked(calls(row), evaluator(share=0.1), probability=0.5)[0].sample_weight == 8
 

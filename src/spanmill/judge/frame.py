@@ -6,8 +6,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-import yaml
-
+from spanmill.data_files import read_yaml
 from spanmill.judge.scale import Kind, Scale
 
 DEFAULT_LANGUAGE = "en"
@@ -36,16 +35,10 @@ class Frame:
 @cache
 def frames() -> Mapping[str, Frame]:
     """The frames by language."""
-    text = files("spanmill.judge").joinpath("frame.yaml").read_text(encoding="utf-8")
-    held: dict[str, Any] = read_yaml(text)
+    held: dict[str, Any] = read_yaml(files("spanmill.judge").joinpath("frame.yaml"))
     return {language: Frame(**texts) for language, texts in held.items()}
 
 
 def frame_of(language: str) -> Frame:
     """That of the language, or the English one."""
     return frames().get(language) or frames()[DEFAULT_LANGUAGE]
-
-
-def read_yaml(text: str) -> Any:
-    """The value of a YAML text of our own."""
-    return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+from spanmill.data_files import read_yaml
 from spanmill.judge.config import EvaluatorConfig
-from spanmill.judge.frame import read_yaml
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ def pack() -> Mapping[str, Packed]:
     folder = files("spanmill.judge").joinpath("evaluators")
     for file in sorted(folder.iterdir(), key=lambda file: file.name):
         if file.name.endswith(".yaml"):
-            held = read_yaml(file.read_text(encoding="utf-8"))
+            held = read_yaml(file)
             version, description = held.pop("version"), held.pop("description")
             config = EvaluatorConfig.model_validate(held)
             found[str(config.name)] = Packed(config, version, " ".join(description.split()))

@@ -105,7 +105,7 @@ def _question(
     filled = evaluator.templates[language].fill(fenced(variables))
     system, user = frame_of(language).around(filled, evaluator.scale)
     labels = {name: span[column] for name, column in _LABELS.items()}
-    labels |= {"model": span["response_model"] or span["request_model"], "language": span["language"] or span["spoken"]}
+    labels |= {"model": span["request_model"] or span["response_model"], "language": span["language"] or span["spoken"]}
     return Question(
         evaluator=evaluator.name,
         template_hash=evaluator.template_hash,
