@@ -181,11 +181,12 @@ class Outlet(Protocol):
         """Whether every journal behind has the rows that were put under this digest, as far as it remembers
         (`dedup_window`, in which time without the daemon does not count)."""
 
-    async def put(self, batch: Batch, digest: bytes) -> None:
+    async def put(self, batch: Batch, *digests: bytes) -> None:
         """Take the rows; returning means that every journal behind has them.
 
-        `digest` (16 bytes) names them: what a journal has under it already is not taken twice. Raises `Busy` when some
-        journal does not take them now: put the same rows under the same digest again, later.
+        A digest (16 bytes) names them: what a journal has under it already is not taken twice. With several, which
+        `holds` knows each of afterwards, all is taken. Raises `Busy` when some journal does not take them now: put the
+        same rows under the same digests again, later.
         """
 
 

@@ -22,12 +22,12 @@ class PipelineOutlet:
     def holds(self, digest: bytes) -> bool:
         return all(journal.holds(digest) for journal in self._pipeline.journals())
 
-    async def put(self, batch: Batch, digest: bytes) -> None:
-        packs = await asyncio.get_running_loop().run_in_executor(self._executor, self._work, batch, digest)
+    async def put(self, batch: Batch, *digests: bytes) -> None:
+        packs = await asyncio.get_running_loop().run_in_executor(self._executor, self._work, batch, digests)
         await append(packs)
 
-    def _work(self, batch: Batch, digest: bytes) -> Packs:
-        return pack(self._process(batch), [digest], held=digest)
+    def _work(self, batch: Batch, digests: tuple[bytes, ...]) -> Packs:
+        return pack(self._process(batch), digests, held=digests[0] if len(digests) == 1 else None)
 
     def _process(self, batch: Batch) -> list[Deposit]:
         """Rows that a processor fails on are found by halving, and given up: their sender has its answer."""

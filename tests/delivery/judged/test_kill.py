@@ -22,6 +22,8 @@ CONCURRENCY = 4
 ANSWER_SECONDS = 0.05
 ANSWER_TOKENS = 120
 """That the model server says a question takes."""
+UNDER_WAY = 8 * CONCURRENCY
+"""Most questions that a kill may catch: those that are asked, and those whose verdicts wait a moment for others."""
 MOST_TOKENS = 3_000
 """Above what a question is expected to take: some 1,300 of text, and 1,024 of answer."""
 STARTING_SECONDS, EARLY = 1.5, 0.2
@@ -111,7 +113,7 @@ def _spent(directory: Path) -> int:
 def check(found: Found, kills: int) -> None:
     """One verdict for each; nobody asked again but for what was under way; and all of it counted as spent."""
     assert found.verdicts == dict.fromkeys(found.expected, 1)
-    requests, under_way = found.asked.total(), kills * CONCURRENCY
+    requests, under_way = found.asked.total(), kills * UNDER_WAY
     assert len(found.asked) == len(found.expected)
     assert requests - len(found.expected) <= under_way
     assert 0 <= found.spent_tokens - requests * ANSWER_TOKENS <= under_way * MOST_TOKENS

@@ -71,11 +71,11 @@ class JournalOutlet:
     def holds(self, digest: bytes) -> bool:
         return not self.forgets and self.journal.holds(digest)
 
-    async def put(self, batch: Batch, digest: bytes) -> None:
+    async def put(self, batch: Batch, *digests: bytes) -> None:
         await self.gate.wait()
-        if not self.holds(digest):
-            await self.journal.append(self.journal.pack(batch, [digest]))
-            self.taken.append(batch)
+        assert not any(map(self.holds, digests))
+        await self.journal.append(self.journal.pack(batch, digests))
+        self.taken.append(batch)
         self.came.set()
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from spanmill.batch import Batch
 from spanmill.llm import evaluations
 from spanmill.names import Kind
 from spanmill.periods import Period
@@ -49,8 +50,8 @@ async def test_the_judges_own_calls_are_spans_with_their_cost_and_never_judged(t
     async with model_server(always=GOOD) as server, judging(config(server), tmp_path) as run:
         await run.export(calls(2))
         await run.done()
-        assert len(run.traces.taken) == 2
-        own = run.traces.taken[0]
+        own = Batch.concat(run.traces.taken)
+        assert len(own) == 2
         told = ["attributes", "request_model", "input_tokens", "is_llm_call", "cost_usd"]
         row = own.table(told).to_pylist()[0]
         assert dict(row["attributes"])[ATTRIBUTE] == "true"
@@ -61,7 +62,7 @@ async def test_the_judges_own_calls_are_spans_with_their_cost_and_never_judged(t
         # Shown to it again, as the journal does, and with texts that would make them fit.
         for batch in list(run.traces.taken):
             assert own_spans(batch).all()
-            texts = calls(1).records
+            texts = calls(len(batch)).records
             shown = batch.with_record_column("input", texts.column("input"))
             await run.export(shown.with_record_column("output", texts.column("output")))
         await run.done()

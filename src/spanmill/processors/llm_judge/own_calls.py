@@ -1,6 +1,6 @@
 """The judge's own calls as spans: what they took, what they cost, and which span they were about."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -14,9 +14,9 @@ from spanmill import __version__
 from spanmill.batch import Batch
 from spanmill.judge.model import Reply
 from spanmill.judge.questions import Question
-from spanmill.llm.prices.money import USD
 from spanmill.otlp.codec import decode
 from spanmill.processors.llm_judge.marks import ATTRIBUTE, SCOPE
+from spanmill.schema import SPANS
 from spanmill.signal import Signal
 
 _OPERATION: Final = "chat"
@@ -42,19 +42,22 @@ class OwnCall:
     """Why there is no verdict; empty when there is one."""
 
 
-def batch_of(call: OwnCall) -> Batch:
-    """The call as a span with the columns about LLM calls filled: no processor sees it."""
-    batch = Batch(Signal.TRACES, decode(Signal.TRACES, [_request(call).SerializeToString()]).records)
-    return batch.with_record_columns(_columns(call))
-
-
-def _request(call: OwnCall) -> ExportTraceServiceRequest:
+def batch_of(calls: Sequence[OwnCall]) -> Batch:
+    """The calls as spans with the columns about LLM calls filled: no processor sees them."""
     request = ExportTraceServiceRequest()
     resource = request.resource_spans.add()
     resource.resource.attributes.append(_entry("service.name", _SERVICE))
     scope = resource.scope_spans.add()
     scope.scope.name, scope.scope.version = SCOPE, __version__
-    span = scope.spans.add(
+    scope.spans.extend(map(_span, calls))
+    batch = Batch(Signal.TRACES, decode(Signal.TRACES, [request.SerializeToString()]).records)
+    rows = [_values(call) for call in calls]
+    columns = {name: pa.array([row.get(name) for row in rows], SPANS.column(name).type) for name in _FILLED}
+    return batch.with_record_columns(columns)
+
+
+def _span(call: OwnCall) -> Span:
+    span = Span(
         trace_id=call.trace_id,
         span_id=call.span_id,
         name=f"{_OPERATION} {call.model}",
@@ -67,7 +70,7 @@ def _request(call: OwnCall) -> ExportTraceServiceRequest:
     span.links.add(trace_id=bytes.fromhex(judged.trace_id), span_id=bytes.fromhex(judged.span_id))
     if call.error_type:
         span.status.code = Status.STATUS_CODE_ERROR
-    return request
+    return span
 
 
 def _attributes(call: OwnCall) -> Mapping[str, Any]:
@@ -93,32 +96,37 @@ def _attributes(call: OwnCall) -> Mapping[str, Any]:
     }
 
 
-def _columns(call: OwnCall) -> Mapping[str, pa.Array]:
-    """The columns of the table that the attributes say the same of."""
-    texts = {
+_FILLED: Final = (
+    "operation", "provider", "request_model", "feature", "error_type", "dialect", "is_llm_call", "input_tokens",
+    "output_tokens", "total_tokens", "retries", "response_model", "response_id", "finish_reason", "cost_usd",
+)  # fmt: skip
+
+
+def _values(call: OwnCall) -> Mapping[str, Any]:
+    """What the columns of the table have that the attributes say the same of."""
+    known: dict[str, Any] = {
         "operation": _OPERATION,
         "provider": call.provider,
         "request_model": call.model,
         "feature": SCOPE,
         "error_type": call.error_type or None,
         "dialect": "gen_ai",
+        "is_llm_call": True,
     }
-    columns = {name: pa.array([text], pa.string()) for name, text in texts.items()}
-    columns["is_llm_call"] = pa.array([True])
     reply = call.reply
-    if reply is not None:
-        counts = {
-            "input_tokens": reply.input_tokens,
-            "output_tokens": reply.output_tokens,
-            "total_tokens": reply.input_tokens + reply.output_tokens,
-            "retries": reply.attempts - 1,
-        }
-        columns |= {name: pa.array([count], pa.int64()) for name, count in counts.items()}
-        told = {"response_model": reply.model, "response_id": reply.response_id, "finish_reason": reply.finish_reason}
-        columns |= {name: pa.array([text or None], pa.string()) for name, text in told.items()}
-        if reply.cost_nano_usd is not None:
-            columns["cost_usd"] = pa.array([Decimal(reply.cost_nano_usd).scaleb(-_NANO)], USD)
-    return columns
+    if reply is None:
+        return known
+    cost = reply.cost_nano_usd
+    return known | {
+        "input_tokens": reply.input_tokens,
+        "output_tokens": reply.output_tokens,
+        "total_tokens": reply.input_tokens + reply.output_tokens,
+        "retries": reply.attempts - 1,
+        "response_model": reply.model or None,
+        "response_id": reply.response_id or None,
+        "finish_reason": reply.finish_reason or None,
+        "cost_usd": None if cost is None else Decimal(cost).scaleb(-_NANO),
+    }
 
 
 def _entry(key: str, value: str | bool | float) -> KeyValue:

@@ -9,19 +9,15 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Final
 
-from spanmill.batch import Batch
 from spanmill.component import Inlet, Outlet
-from spanmill.errors import Busy
 from spanmill.journal import Record, Unreadable
 from spanmill.judge.answers import Verdict, parse
 from spanmill.judge.evaluator import Evaluator
 from spanmill.judge.model import Failed, Reply
 from spanmill.judge.spending import Spent
-from spanmill.llm import evaluations
-from spanmill.processors.llm_judge import own_calls
 from spanmill.processors.llm_judge.alerts import Alerts
 from spanmill.processors.llm_judge.book import JudgeBook
 from spanmill.processors.llm_judge.marks import new_trace_id, traceparent
@@ -36,32 +32,37 @@ from spanmill.processors.llm_judge.outcomes import (
     lag_seconds,
     skipped,
 )
+from spanmill.processors.llm_judge.own_calls import OwnCall
 from spanmill.processors.llm_judge.progress import Progress
 from spanmill.processors.llm_judge.samples import Sample, samples_of
+from spanmill.processors.llm_judge.telling import Teller, Told
 from spanmill.signal import Signal
 from spanmill.telemetry.logs import Log
 
 _DRAIN_SECONDS: Final = 2.0
 """How long what is under way may take to end when the daemon stops. The rest is asked after the next start."""
 _READ_AGAIN_SECONDS: Final = 1.0
+_IN_HAND: Final = 8
+"""Samples for each question that is asked at a time: the others' verdicts are on their way out."""
 
 
 class Worker:
-    """Belongs to the event loop. Asks at most `most` questions at a time."""
+    """Belongs to the event loop."""
 
     def __init__(
         self, queue: Inlet, outlets: Mapping[Signal, Outlet], models: Models, evaluators: Mapping[str, Evaluator],
         book: JudgeBook, measures: Measures, log: Log, *,
         most: int, max_age_seconds: float, remembered: int, alerts: Alerts | None, clock: Callable[[], float],
     ) -> None:  # fmt: skip
-        """`clock`: seconds since 1970."""
-        self._queue, self._outlets, self._models, self._evaluators = queue, outlets, models, evaluators
+        """`most`: questions that are asked at a time. `clock`: seconds since 1970."""
+        self._queue, self._models, self._evaluators = queue, models, evaluators
         self._book, self._measures, self._log, self._alerts, self._clock = book, measures, log, alerts, clock
         self._max_age, self._most_remembered = max_age_seconds, remembered
-        self._room = asyncio.Semaphore(most)
+        self._room, self._hands = asyncio.Semaphore(most), asyncio.Semaphore(most * _IN_HAND)
         self._progress = Progress()
         self._tasks: set[asyncio.Task[None]] = set()
         self._in_hand: set[bytes] = set()
+        self._teller = Teller(outlets, book, lambda: len(self._in_hand))
         self._asking: dict[bytes, asyncio.Future[None]] = {}
         self._verdicts: OrderedDict[bytes, Verdict] = OrderedDict()
         self._task: asyncio.Task[None] | None = None
@@ -90,6 +91,7 @@ class Worker:
             await asyncio.wait(list(self._tasks), timeout=_DRAIN_SECONDS)
         for each in list(self._tasks):
             await _cancelled(each)
+        await self._teller.stop()
 
     async def _run(self) -> None:
         while True:
@@ -101,6 +103,7 @@ class Worker:
             self._progress.begin(record.sequence, [sample.question.key for sample in samples])
             self._commit()
             for sample in samples:
+                await self._hands.acquire()
                 await self._room.acquire()
                 task = asyncio.create_task(self._finish(record.sequence, sample), name="judge question")
                 self._tasks.add(task)
@@ -129,7 +132,9 @@ class Worker:
         """One sample to its end, whatever that is; a cancelled one stays undone."""
         try:
             try:
-                outcome = await self._judge(sample)
+                with ExitStack() as turn:
+                    turn.callback(self._room.release)
+                    outcome = await self._judge(sample, turn)
             except Exception as error:  # noqa: BLE001 - a defect must not end the judging of others
                 self._log.error("judging failed by a defect", defect=type(error).__name__)
                 outcome = failed("defect")
@@ -137,26 +142,23 @@ class Worker:
             self._progress.end(sequence)
             self._commit()
         finally:
-            self._room.release()
+            self._hands.release()
 
-    async def _judge(self, sample: Sample) -> Outcome:
+    async def _judge(self, sample: Sample, turn: ExitStack) -> Outcome:
+        """`turn` is closed when another question may be asked."""
         question = sample.question
         evaluator = self._evaluators.get(question.evaluator)
-        if question.key in self._in_hand or question.key in self._book.answered or self._holds(question.key):
+        if question.key in self._in_hand or self._teller.holds(question.key):
             return skipped("already_judged")
         if evaluator is None or evaluator.template_hash != question.template_hash:
             return skipped("evaluator_changed")
         self._in_hand.add(question.key)
         try:
-            return await self._ask_and_tell(sample, evaluator)
+            return await self._ask_and_tell(sample, evaluator, turn)
         finally:
             self._in_hand.discard(question.key)
 
-    def _holds(self, key: bytes) -> bool:
-        outlet = self._outlets.get(Signal.LOGS)
-        return outlet is not None and outlet.holds(key)
-
-    async def _ask_and_tell(self, sample: Sample, evaluator: Evaluator) -> Outcome:
+    async def _ask_and_tell(self, sample: Sample, evaluator: Evaluator, turn: ExitStack) -> Outcome:
         deadline = sample.queued_at + self._max_age
         if self._clock() >= deadline:
             return skipped("too_old")
@@ -167,12 +169,13 @@ class Worker:
             else:
                 outcome, call = await self._ask(sample, evaluator, deadline)
                 self._remember(sample, outcome)
+        turn.close()
         if outcome.result != SKIPPED:
             await self._tell(sample, evaluator, outcome, call)
         return outcome
 
-    async def _ask(self, sample: Sample, evaluator: Evaluator, deadline: float) -> tuple[Outcome, Batch | None]:
-        """What a model says, and the call as a span."""
+    async def _ask(self, sample: Sample, evaluator: Evaluator, deadline: float) -> tuple[Outcome, OwnCall | None]:
+        """What a model says, and the call."""
         question, config = sample.question, self._models.config(sample.question.model)
         trace_id, span_id, began = new_trace_id(), secrets.token_bytes(8), time.time_ns()
         now = asyncio.get_running_loop().time()
@@ -192,39 +195,23 @@ class Worker:
             outcome = answered(parse(evaluator, reply.text), reply)
         if outcome.result == SKIPPED or not self._models.traces_calls:
             return outcome, None
-        call = own_calls.OwnCall(
+        call = OwnCall(
             trace_id=trace_id, span_id=span_id, start_ns=began, end_ns=time.time_ns(), provider=config.seller,
             model=config.model, question=question, reply=reply, error_type=outcome.reason,
         )  # fmt: skip
-        return outcome, own_calls.batch_of(call)
+        return outcome, call
 
-    async def _tell(self, sample: Sample, evaluator: Evaluator, outcome: Outcome, call: Batch | None) -> None:
+    async def _tell(self, sample: Sample, evaluator: Evaluator, outcome: Outcome, call: OwnCall | None) -> None:
         question, config = sample.question, self._models.config(sample.question.model)
         now_ns = int(self._clock() * 1e9)
         evaluation = evaluation_of(
             sample, evaluator, outcome, provider=config.seller, model=config.model, now_ns=now_ns
         )
-        logs, traces = self._outlets.get(Signal.LOGS), self._outlets.get(Signal.TRACES)
-        if logs is not None:
-            await self._put(logs, evaluations.batch_of([evaluation], resource_attributes={}), question.key)
-        self._book.answered.add(question.key)
-        with suppress(OSError):  # told by the next question, which has to be written before it is asked
-            await self._book.save()
-        if traces is not None and call is not None:
-            await self._put(traces, call, question.key)
+        await self._teller.tell(Told(question.key, evaluation, call))
         if (seconds := lag_seconds(sample, now_ns)) is not None:
             self._measures.lagged(question.evaluator, seconds)
         if self._alerts is not None:
             self._alerts.consider(evaluation, sample.excerpt)
-
-    async def _put(self, outlet: Outlet, batch: Batch, digest: bytes) -> None:
-        while True:
-            try:
-                await outlet.put(batch, digest)
-            except Busy as busy:
-                await asyncio.sleep(busy.retry_after)
-            else:
-                return
 
     def _alone(self, content: bytes) -> "_Alone":
         return _Alone(self._asking, content)
