@@ -11,6 +11,9 @@ from spanmill.journal.segment import Segment, read_header, scan, segment_files
 from spanmill.journal.stored import restore
 from spanmill.signal import Signal
 
+_HELD, _QUEUE = "before ", "queue "
+"""Parts of pipelines, see `stages`."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoredRecord:
@@ -25,14 +28,25 @@ class StoredRecord:
 
 
 def pipeline_directories(directory: Path) -> list[Path]:
-    """The journals below a `service.journal.directory`."""
-    return sorted(path for path in directory.iterdir() if path.is_dir() and signal_of(path) is not None)
+    """The journals below a `service.journal.directory` whose rows are on their way to exporters.
+
+    Without those of rows that a processor holds: what it lets go of them is in the pipeline's own.
+    """
+    found = (path for path in directory.iterdir() if path.is_dir() and signal_of(path) is not None)
+    return sorted(path for path in found if not _part(path).startswith(_HELD))
 
 
 def signal_of(directory: Path) -> Signal | None:
-    """The signal of a pipeline's journal, by the name of its directory; None when it is no such directory."""
-    name = unquote(directory.name).partition("/")[0]
-    return next((signal for signal in Signal if signal.value == name), None)
+    """The signal of a pipeline's journal, by the name of its directory; None when it is no such directory, or a
+    processor's queue."""
+    name = unquote(directory.name).partition(" ")[0].partition("/")[0]
+    signal = next((signal for signal in Signal if signal.value == name), None)
+    return None if _part(directory).startswith(_QUEUE) else signal
+
+
+def _part(directory: Path) -> str:
+    """Which part of its pipeline a journal is of, see `PipelineId`."""
+    return unquote(directory.name).partition(" ")[2]
 
 
 def read_journal(directory: Path) -> Iterator[StoredRecord]:
