@@ -20,7 +20,7 @@ from spanmill.sampling.weights import with_kept_share
 from tests.logs import CapturedLog
 from tests.processors.llm_judge.judging import calls, messages
 
-CALLS, DAYS = 4_000, 30
+CALLS, DAYS = 4_000, 20
 ERRORS, KEPT_OF_REST, SHARE = 0.05, 0.1, 0.2
 CERTAIN = 1.96
 """Standard errors to each side of the estimate: nineteen of twenty intervals hold the truth."""

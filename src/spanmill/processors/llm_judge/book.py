@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Final
 
 import orjson
 
@@ -12,6 +13,9 @@ from spanmill.lock import DirectoryInUse
 from spanmill.state_file import Corrupt, NewerState, StateFile
 from spanmill.storage.exporter import run_whole
 from spanmill.telemetry.logs import Log
+
+_GATHER_SECONDS: Final = 0.1
+"""Senders wait for the same disk: rather a question that waits a moment than a write for each."""
 
 
 class JudgeBook:
@@ -35,15 +39,15 @@ class JudgeBook:
         """Save, and let another collector have the directory. Safe twice, and without `open`."""
         try:
             if self._is_open:
-                await self.save()
+                await self.save(0)
         except OSError as error:
             self._log.error("what the judge has spent cannot be written", reason=error.strerror or str(error))
         finally:
             self._is_open = False
             self._file.close()
 
-    async def save(self) -> None:
-        """Return when everything up to now is on the disk. Who calls together is served by one write.
+    async def save(self, gather_seconds: float = _GATHER_SECONDS) -> None:
+        """Return when everything up to now is on the disk. Who calls within `gather_seconds` is served by one write.
 
         Raises `OSError`.
         """
@@ -51,6 +55,7 @@ class JudgeBook:
         mine = self._asked
         async with self._writing:
             if self._written < mine:
+                await asyncio.sleep(gather_seconds)
                 number, body = self._asked, self._dump()
                 await run_whole(lambda: self._file.write(body))
                 self._written = number
