@@ -42,7 +42,10 @@ POLICIES: dict[str, list[Policy]] = {
     ],
     "drop": [drop(sql("span_count < 5"), share(80)), _ALWAYS],
     "first_of": [_FIRST, share(20)],
-    "mixed": [_ERRORS, _DEAR, _FIRST, of_type("usd_limiting", usd_per_hour=20, burst_usd=8), drop(sql("span_count = 1"), share(50)), share(5)],
+    "mixed": [
+        _ERRORS, _DEAR, _FIRST, of_type("usd_limiting", usd_per_hour=20, burst_usd=8),
+        drop(sql("span_count = 1"), share(50)), share(5),
+    ],
 }  # fmt: skip
 
 
