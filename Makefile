@@ -52,6 +52,7 @@ bench: install-dev  ## Measure CPU per span, memory, and each step against a bas
 	$(BIN)/python benchmarks/backlog.py
 	$(BIN)/python benchmarks/llm.py
 	$(BIN)/python benchmarks/llm_cost.py
+	$(BIN)/python benchmarks/judge.py
 	$(BIN)/python benchmarks/llm_metrics.py
 	$(BIN)/python benchmarks/messages.py
 	$(BIN)/python benchmarks/pii.py
