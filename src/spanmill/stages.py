@@ -97,9 +97,9 @@ class StageBuilder:
             reader = before.journal.reader(f"{name}>{follower(component)}")
             processor.connect(Inlet(identity, before.journal, reader), self._outlet(component, pipeline))
             before.behind = pipeline
-            self._stages.holders.append(Holder(component, processor, identity))
             pipeline = before
             chain.append(before)
+        self._stages.holders += [Holder(component, processor, identity) for component, processor in holders]
         self._stages.entries[identity] = pipeline
         self._stages.pipelines.extend(reversed(chain))
         for each in reversed(chain):
