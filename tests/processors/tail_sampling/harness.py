@@ -45,6 +45,7 @@ class Span:
     error: bool = False
     duration_ms: float = 2.5
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    flags: int = 0
 
 
 def batch(spans: Iterable[Span]) -> Batch:
@@ -52,7 +53,7 @@ def batch(spans: Iterable[Span]) -> Batch:
     scope = request.resource_spans.add().scope_spans.add()
     for span in spans:
         scope.spans.add(
-            trace_id=span.trace.to_bytes(16), span_id=span.number.to_bytes(8), name="work",
+            trace_id=span.trace.to_bytes(16), span_id=span.number.to_bytes(8), name="work", flags=span.flags,
             parent_span_id=b"" if span.root else (10**6).to_bytes(8), start_time_unix_nano=START,
             end_time_unix_nano=START + int(span.duration_ms * 1e6), status={"code": 2 if span.error else 0},
             attributes=[key_value(key, value) for key, value in span.attributes.items()],
