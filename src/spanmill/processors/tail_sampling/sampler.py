@@ -184,7 +184,10 @@ class Sampler:
             Batch.concat(part.batch for part in parts), np.concatenate([part.rejected for part in parts])
         )
         policies = np.concatenate([part.policies for part in parts])
-        return batch.with_record_column("sampled_by", pa.array(self.names, pa.string()).take(pa.array(policies)))
+        # For certain is a weight of 1: who sums up weights need not know that none would mean the same.
+        weights = batch.column("sample_weight").fill_null(1.0)
+        names = pa.array(self.names, pa.string()).take(pa.array(policies))
+        return batch.with_record_columns({"sample_weight": weights, "sampled_by": names})
 
     def _settle(self, made: Pass, slots: np.ndarray) -> None:
         is_kept = made.policies != DROPPED_BY_NONE
