@@ -23,6 +23,7 @@ from typing import Any
 import orjson
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import Status
 from rich.console import Console
 from rich.table import Table
 
@@ -62,7 +63,7 @@ def requests(spans: int, *, roots: bool) -> Iterator[bytes]:
         span.parent_span_id = b"" if roots else b"\1" * 8
         span.start_time_unix_nano = 1_760_000_000_000_000_000 + count * 1_000
         span.end_time_unix_nano = span.start_time_unix_nano + random.randrange(2_000_000_000)
-        span.status.code = 2 if random.random() < 0.01 else 0
+        span.status.code = Status.STATUS_CODE_ERROR if random.random() < 0.01 else Status.STATUS_CODE_UNSET
         for key, value in (("gen_ai.request.model", "gpt-4o"), ("gen_ai.operation.name", "chat"), ("user.id", "u1")):
             span.attributes.append(KeyValue(key=key, value=AnyValue(string_value=value)))
         span.attributes.append(KeyValue(key="gen_ai.usage.input_tokens", value=AnyValue(int_value=count % 5_000)))

@@ -37,4 +37,4 @@ def welcome(configuration: Configuration, graph: Graph, pages: Sequence[str]) ->
 
 
 def _line(what: str, where: str) -> str:
-    return f"  {what:<{_WIDTH}}{where}"
+    return f"  {what:<{_WIDTH - 1}} {where}"

@@ -158,10 +158,9 @@ class Experiment:
     def _delivered(self) -> bool:
         try:
             page = own_page(self.ports["metrics"])
-            waiting = page["otelcol_exporter_queue_size"] + page.get("spanmill_tail_sampling_journal_bytes", 0)
-            return waiting == 0
         except OSError:
             return False
+        return page["otelcol_exporter_queue_size"] + page.get("spanmill_tail_sampling_journal_bytes", 0) == 0
 
     def _until(self, condition: Callable[[], bool], otherwise: str) -> None:
         deadline = time.monotonic() + _SETTLING_SECONDS

@@ -167,6 +167,8 @@ async def test_a_budget_stops_the_judge_and_says_so(tmp_path: Path) -> None:
         assert run.gauge("spanmill_llm_judge_budget_spent", unit="usd") == pytest.approx(spent)
         said = [entry["event"] for entry in run.log.entries if "budget" in entry["event"]]
         assert len(said) == 1
+        await run.export(calls(5, first=100))  # no question is made that nobody can pay for
+        assert run.samples(outcome="skipped", reason="budget") == 65 - len(server.requests)
         run.clock.time += 24 * 3600
         await run.export(calls(1, first=100))
         await run.done()

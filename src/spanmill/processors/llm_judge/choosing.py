@@ -32,7 +32,7 @@ class Choice:
     sampled: Counter[str] = field(default_factory=Counter)
     """Those of them that the share takes."""
     left_out: Counter[str] = field(default_factory=Counter)
-    """Those that find no room in the queue, and of which no question was made."""
+    """Those for which there is no room, and of which no question was made."""
     missing: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Those that cannot be asked about, by evaluator and variable."""
 

@@ -58,8 +58,9 @@ class LlmJudgeProcessorConfig(Model):
     """Most requests in a minute, for each model. None: no limit."""
     max_age: Duration = 900.0
     """A sample that could not be judged for so long is skipped. A question that fails is asked again until then."""
-    max_waiting: Positive = 10_000
-    """Most samples that wait to be judged. Beyond it new ones are skipped."""
+    max_waiting: Positive = 2_000
+    """Most samples that wait to be judged. Beyond it new ones are skipped, before they have cost anything; a model that
+    answers three questions a second has as many behind it within `max_age`."""
     remember_answers: Whole = 10_000
     """How many verdicts are remembered, so that an equal question is not asked twice. 0: none."""
     retry_on_failure: RetryOnFailure = _RETRY

@@ -101,13 +101,15 @@ class JudgeConsumer:
     async def export(self, batch: Batch, position: Position) -> None:
         assert self._chooser is not None, "not started"
         assert self._queue is not None
+        assert self._models is not None
         name = digest(position.journal, f"{position.first}-{position.last}".encode())
         if self._queue.journal.holds(name):
             return
-        room = max(0, self._config.max_waiting - self._waiting())
+        is_spent = self._models.is_spent(self._clock())
+        room = 0 if is_spent else max(0, self._config.max_waiting - self._waiting())
         choice = await asyncio.to_thread(self._chooser.choose, batch, room)
-        self._measures.chose(choice)
-        if choice.left_out.total():
+        self._measures.chose(choice, "budget" if is_spent else "queue_full")
+        if choice.left_out.total() and not is_spent:
             self._complain(f"{self._config.max_waiting} samples wait")
         if not choice.samples:
             return

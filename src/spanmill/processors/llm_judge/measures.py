@@ -23,14 +23,14 @@ class Measures:
     def __init__(self, metrics: Metrics, processor: str) -> None:
         self._metrics, self._processor = metrics, processor
 
-    def chose(self, choice: Choice) -> None:
+    def chose(self, choice: Choice, left_out_because: str) -> None:
         """A batch was looked at."""
         for name, counted in (("matched_spans", choice.matched), ("sampled_spans", choice.sampled)):
             for evaluator, count in counted.items():
                 self._count(name, count, evaluator=evaluator)
         for evaluator, count in choice.left_out.items():
             if count:
-                self._count("samples", count, evaluator=evaluator, outcome=SKIPPED, reason="queue_full")
+                self._count("samples", count, evaluator=evaluator, outcome=SKIPPED, reason=left_out_because)
         for (evaluator, variable), count in choice.missing.items():
             self._count("samples", count, evaluator=evaluator, outcome=SKIPPED, reason=f"missing_{variable}")
 

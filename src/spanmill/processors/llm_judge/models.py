@@ -26,6 +26,7 @@ class Models:
         self.trouble = ""
         """Why nothing is asked; empty when something is."""
         self._trouble_at = 0.0
+        self._resets_at = 0.0
         self._said: set[tuple[str, str, int]] = set()
         self._log = log
         self._usual = config.model.model
@@ -60,12 +61,17 @@ class Models:
 
     def say_spent(self, spent: Spent) -> None:
         """A question was not asked for want of money: said once for each limit and period."""
+        self._resets_at = spent.resets_at
         until = datetime.fromtimestamp(spent.resets_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
         self.trouble, self._trouble_at = f"{spent} until {until}", asyncio.get_running_loop().time()
         said = (spent.period, spent.unit, spent.resets_at)
         if said not in self._said:
             self._said = {*(each for each in self._said if each[2] >= spent.resets_at), said}
             self._log.warning("the judge's budget is spent: samples are skipped", reason=str(spent), until=until)
+
+    def is_spent(self, now: float) -> bool:
+        """Whether there is no money for questions at this time (seconds since 1970)."""
+        return bool(self.trouble) and now < self._resets_at
 
     def say_unspent(self, began: float) -> None:
         """A question was asked, and its turn began then (event loop time)."""

@@ -17,7 +17,7 @@ _OF_GO = {
 
 
 class DecisionCache(Model):
-    """How many decisions are remembered for spans that come after them, the latest ones, of some 40 bytes each."""
+    """How many decisions are remembered for spans that come after them, the latest ones, of 100 to 200 bytes each."""
 
     sampled_cache_size: Whole = 100_000
     """Traces that were kept: what still comes of them is kept too. 0: none, and late spans are a trace of their own."""

@@ -74,7 +74,7 @@ class TraceIndex:
     def add(self, ids: np.ndarray) -> np.ndarray:
         """Slots for traces that are not known and are distinct: pending, without spans."""
         self._make_room(len(ids))
-        slots = self._free[self._free_count - len(ids) : self._free_count].copy()
+        slots = self._free[self._free_count - len(ids) : self._free_count][::-1].copy()
         self._free_count -= len(ids)
         self.ids[slots] = ids
         self.state[slots] = PENDING
