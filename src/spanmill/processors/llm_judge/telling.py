@@ -18,7 +18,7 @@ from spanmill.processors.llm_judge.book import JudgeBook
 from spanmill.processors.llm_judge.own_calls import OwnCall
 from spanmill.signal import Signal
 
-_GATHER_SECONDS: Final = 0.25
+_GATHER_SECONDS: Final = 1.0
 """A verdict waits so long for others. After a crash in this time its question is asked again."""
 
 
