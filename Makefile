@@ -11,7 +11,7 @@ SDK_DEPS  := .deps/sdks
 SDKS      := $(basename $(notdir $(wildcard tests/delivery/sdks/requirements/*.txt)))
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check format docs bench crash torture install install-dev deps-node deps-sdks clean
+.PHONY: help run demo test test-whole check format docs bench crash torture install install-dev deps-node deps-sdks clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,9 +22,14 @@ run: install  ## Start the collector on config.example.yaml (another file: CONFI
 demo: install  ## Start a collector, send it LLM traces with OpenTelemetry's SDK, ask it questions
 	@exec $(BIN)/python -m spanmill.generate.demo
 
-# Each file in one of the processes: its tests share daemons and what SDKs sent.
-test: install-dev  ## Run the tests, in two processes
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+# Each file in one of the two processes: its tests share daemons and what SDKs sent.
+IN_TWO := -n 2 --dist loadfile --no-loadscope-reorder
+
+test: install-dev  ## Run what every change needs, in two processes
+	$(BIN)/python -m pytest $(IN_TWO) -m "not torture and not whole"
+
+test-whole: install-dev  ## Run the tests with whole collectors, SDKs and Prometheus
+	$(BIN)/python -m pytest $(IN_TWO) -m "whole and not torture"
 
 check: install-dev  ## Check style, types and that generated documents are current
 	$(BIN)/ruff check

@@ -17,6 +17,30 @@ settings.register_profile("torture", max_examples=2_000, deadline=None, suppress
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
+_TESTS = Path(__file__).parent
+_WHOLE = (
+    "delivery", "deploy", "downstreams/test_failing_servers.py", "exporters/duckdb/test_rebuild.py",
+    "exporters/duckdb/test_second_process.py", "exporters/prometheus/llm/test_page.py",
+    "exporters/prometheus/test_prometheus_server.py", "journal/test_exactly_once.py",
+    "processors/llm_cost/budgets/test_killed_daemon.py", "properties", "storage/test_crash_points.py",
+)  # fmt: skip
+"""What starts collectors, SDKs and Prometheus, or goes through crashes one by one: marked `whole`, see `make help`."""
+_QUICK = ("delivery/crashes", "delivery/test_lifecycle.py", "delivery/test_python_sdk.py", "delivery/test_container.py")
+"""Among it what every change needs."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by where they are."""
+    whole, quick = (tuple(_TESTS / path for path in paths) for paths in (_WHOLE, _QUICK))
+    for item in items:
+        if item.path.is_relative_to(_TESTS) and _below(item.path, whole) and not _below(item.path, quick):
+            item.add_marker(pytest.mark.whole)
+
+
+def _below(path: Path, places: tuple[Path, ...]) -> bool:
+    return any(path.is_relative_to(place) for place in places)
+
+
 @pytest.fixture(autouse=True)
 def _directory_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a configuration names relative to the working directory, the journal above all, is the test's own."""
