@@ -126,18 +126,19 @@ async def sampling(
     *,
     durable: bool = True,
     crash: bool = False,
-    outlet_bytes: int = 2**30,
+    full: bool = False,
     **keys: Any,
 ) -> AsyncIterator[Sampling]:
-    """A sampler over the journals in the directory. `crash`: it is cut off instead of drained."""
+    """A sampler over the journals in the directory. `crash`: it is cut off instead of drained. `full`: the outlet's
+    journal, in memory, has no room."""
     config = TailSamplingProcessorConfig.model_validate({"policies": policies, "decision_wait": "40ms", **keys})
     metrics, log = Metrics(), component_log("processor", "tail_sampling")
     journals = JournalDirectory(JournalConfig(directory=str(directory / "journal")), metrics, log) if durable else None
     inlet, outlet = (
         MemoryJournal(2**30) if journals is None else journals.journal(name, 600.0) for name in (BEFORE, TRACES)
     )
-    if outlet_bytes < 2**30:
-        outlet = MemoryJournal(outlet_bytes)
+    if full:
+        outlet = MemoryJournal(1)
     settings = Settings(
         Kind.PROCESSORS, ComponentId("tail_sampling"), log, metrics, Signal.TRACES, directory / "journal"
     )
@@ -154,6 +155,8 @@ async def sampling(
             await journals.open()
         await inlet.start()
         await outlet.start()
+        if full:
+            await outlet.append(outlet.pack(batch([Span(99, 99)])))
         await processor.start(running.host)  # type: ignore[arg-type]
         try:
             yield running

@@ -12,7 +12,6 @@ from spanmill.batch import Batch
 from spanmill.journal import Record
 from spanmill.processors.tail_sampling.decisions import Scores
 from spanmill.processors.tail_sampling.sampler import Sampler
-from tests.data import spans
 from tests.deliveries import until
 from tests.processors.tail_sampling.harness import ERRORS, EVERYTHING, Span, sampling
 
@@ -166,8 +165,7 @@ async def test_with_a_journal_in_memory_what_waits_at_the_end_is_decided_or_drop
 
 async def test_a_decision_that_was_written_and_not_carried_out_is_carried_out_after_a_crash(tmp_path: Path) -> None:
     """And not made anew: by then the policy would say something else."""
-    async with sampling(tmp_path, ERRORS, crash=True, outlet_bytes=1) as it:
-        await it.outlet.append(it.outlet.pack(spans(1)))
+    async with sampling(tmp_path, ERRORS, crash=True, full=True) as it:
         await it.send(Span(1, 11, error=True), Span(2, 21))
         await it.decided(2)
     async with sampling(tmp_path, EVERYTHING) as it:
@@ -176,6 +174,29 @@ async def test_a_decision_that_was_written_and_not_carried_out_is_carried_out_af
         await it.send(Span(1, 12), Span(2, 22))
         await it.gives(11, 12)
         assert it.let_go()[12] == "errors"
+
+
+async def test_a_decision_that_found_no_room_is_not_passed_over_by_later_ones_when_the_sampler_stops(
+    tmp_path: Path,
+) -> None:
+    async with sampling(tmp_path, ERRORS, full=True) as it:
+        await it.send(Span(1, 11, error=True))
+        await it.decided(1)
+        await it.send(Span(2, 21, error=True))
+        await asyncio.sleep(0.05)  # it is due as well
+        it.outlet.reader("test").commit(1)
+    async with sampling(tmp_path, ERRORS) as it:
+        await it.gives(11, 21)
+
+
+async def test_a_sampler_starts_although_the_exporters_have_left_no_room(tmp_path: Path) -> None:
+    """So that senders are taken: what waits for room waits in its own journal."""
+    for number in (11, 12):
+        async with sampling(tmp_path, ERRORS, crash=True, full=True) as it:
+            await it.send(Span(1, number, error=True))
+            await asyncio.sleep(0.1)
+    async with sampling(tmp_path, ERRORS) as it:
+        await it.gives(11, 12)
 
 
 async def test_whatever_crashes_in_between_every_span_comes_out_once(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ class DecisionLog:
                 entries, end = _entries(data)
                 if entries and isinstance(entries[0], Snapshot):
                     self._number, self.identity = number, _FILE.unpack_from(data)[1]
-                    self.damaged_bytes = len(data) - end
+                    self._end, self.damaged_bytes = end, len(data) - end
                     return entries
         self._number, self.identity = max(self._numbers(), default=0), os.urandom(16)
         return []
@@ -57,11 +57,15 @@ class DecisionLog:
         self.close()
         self._number += 1
         self._descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-        self._end = len(contents)
-        self._snapshot_bytes = len(contents)
+        self._end = self._snapshot_bytes = len(contents)
         for number in self._numbers():
             if number != self._number:
                 self._disk.unlink(self._path(number))
+
+    def resume(self) -> None:
+        """Go on in the file that was read, behind its last sound entry."""
+        self._disk.truncate(self._path(self._number), self._end)
+        self._descriptor = os.open(self._path(self._number), os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
 
     def append(self, entry: Entry) -> None:
         """Return when the entry is on the disk. After an error the same entry may be appended again."""

@@ -79,6 +79,10 @@ class TailSamplingProcessor:
         """A record that was read and is not taken in yet."""
         self._next_due = 0.0
         self._task: asyncio.Task[None] | None = None
+        self._undone: tuple[Batch, int] | None = None
+        """What the last pass before the start kept, and its number: the outlet has not had it."""
+        self._is_through = False
+        """Nothing is half done: the task has come to its end."""
         self._decisions: DecisionLog | None = None
         settings.shared.setdefault("samplers", []).append(self)
 
@@ -123,13 +127,16 @@ class TailSamplingProcessor:
                 made = self._sampler.renumbered(entry, entries[0].names)
                 batch = await asyncio.to_thread(self._sampler.apply, made, emit=emit)
                 self._policies.restore(dict(entry.limits))
-                if batch is not None:
-                    await self._put(batch, entry.number)
+                self._undone = (batch, entry.number) if batch is not None else None
         self._sampler.upto = max(self._sampler.upto, self._inlet.reader.committed)
-        if self._decisions is not None:
-            if self._decisions.damaged_bytes:
-                self._log.info("the end of the log of decisions was being written", bytes=self._decisions.damaged_bytes)
+        if self._decisions is None:
+            return
+        if self._decisions.damaged_bytes:
+            self._log.info("the end of the log of decisions was being written", bytes=self._decisions.damaged_bytes)
+        if self._undone is None:
             await asyncio.to_thread(self._decisions.begin, self._snapshot())
+        else:
+            await asyncio.to_thread(self._decisions.resume)
 
     async def _take_upto(self, sequence: int, *, settled: bool) -> None:
         while records := self._read(sequence):
@@ -146,10 +153,25 @@ class TailSamplingProcessor:
 
     async def _run(self) -> None:
         with suppress(_Stopped):
+            await self._finish()
             while not self._draining.is_set():
                 await self._wait()
                 await self._take(asyncio.get_running_loop().time() + _TAKING_SECONDS)
                 await self._decide_due()
+            self._is_through = True
+
+    async def _finish(self) -> None:
+        """Carry out the last pass before the start. Its entry stays in the log until then."""
+        if self._undone is None:
+            return
+        await self._put(*self._undone)
+        self._undone = None
+        await self._write_snapshot()
+
+    async def _write_snapshot(self) -> None:
+        if self._decisions is not None:
+            async with self._steps:
+                await self._retried(partial(self._decisions.begin, self._snapshot()))
 
     async def _wait(self) -> None:
         """Until there may be something to do."""
@@ -211,14 +233,17 @@ class TailSamplingProcessor:
             pressed = self._inlet.reader.held_bytes > _FULL * self._inlet.journal.max_bytes
             if now < self._next_due and not self._sampler.late and not pressed:
                 break
-            found = await asyncio.to_thread(due, self._sampler.index, self._waits, now, pressed=pressed)
+            async with self._steps:
+                found = await asyncio.to_thread(due, self._sampler.index, self._waits, now, pressed=pressed)
             self._next_due = found.next_at
             if not len(found.slots) and not self._sampler.late:
                 break
             if await self._pass(found) == len(found.slots):
                 break
             self._next_due = 0.0
-        self._sampler.forget_scored(asyncio.get_running_loop().time() - self._waits.longest)
+        async with self._steps:
+            forget = partial(self._sampler.forget_scored, asyncio.get_running_loop().time() - self._waits.longest)
+            await asyncio.to_thread(forget)
         self._commit()
 
     async def _pass(self, found: Due, *, drop: bool = False) -> int:
@@ -236,8 +261,7 @@ class TailSamplingProcessor:
             self._measures.put(batch)
         self._commit()
         if self._decisions is not None and self._decisions.is_long:
-            async with self._steps:
-                await self._retried(partial(self._decisions.begin, self._snapshot()))
+            await self._write_snapshot()
         return len(made.ids)
 
     async def _decided(self, slots: np.ndarray, most_bytes: float) -> tuple[Pass, Verdicts | None]:
@@ -303,6 +327,8 @@ class TailSamplingProcessor:
         if self._task is None:
             return
         await asyncio.wait([self._task])
+        if not self._is_through:
+            return  # a pass that is not carried out must stay the last one
         with suppress(_Stopped):
             await self._take()
             await self._decide_due()

@@ -64,6 +64,8 @@ class Sampler:
     """The last record taken in."""
     number: int = 0
     """Of the last pass."""
+    scored: int = 0
+    """Traces of which evaluations came, and perhaps no span yet."""
     late: list[_Kept] = field(default_factory=list)
     kept: Decided = field(default_factory=Decided)
     dropped: Decided = field(default_factory=Decided)
@@ -204,14 +206,20 @@ class Sampler:
         new = slots < 0
         slots[new] = self.index.add(scores.ids[new])
         self.index.first_seen[slots[new]] = now
+        self.scored += int(new.sum())
         self.counted.scored_late += int(np.count_nonzero(self.index.state[slots] == DROPPED))
         np.fmin.at(self.index.lowest_score, slots, scores.scores)
         np.logical_or.at(self.index.negative_feedback, slots, scores.negative)
 
     def forget_scored(self, before: float) -> None:
         """Forget traces of which evaluations came before this time, and never a span."""
+        if not self.scored:
+            return
         slots = self.index.in_state(PENDING)
-        self.index.remove(slots[(self.index.spans[slots] == 0) & (self.index.first_seen[slots] < before)])
+        slots = slots[self.index.spans[slots] == 0]
+        is_old = self.index.first_seen[slots] < before
+        self.index.remove(slots[is_old])
+        self.scored = int(np.count_nonzero(~is_old))
 
     # What is to be remembered.
 
@@ -263,6 +271,7 @@ class Sampler:
             self.index.first_sequence[pending] = snapshot.pending_from
             self.index.lowest_score[pending] = snapshot.pending_scores
             self.index.negative_feedback[pending] = snapshot.pending_negative
+            self.scored = len(pending)
 
 
 @dataclass(frozen=True, slots=True)
