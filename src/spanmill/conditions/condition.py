@@ -1,6 +1,7 @@
 """A condition: compiled once, then asked of batch after batch."""
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -13,6 +14,7 @@ from spanmill.otlp.anyvalue import values_to_text
 from spanmill.otlp.attributes import get
 from spanmill.schema import TABLES
 from spanmill.signal import Signal
+from spanmill.telemetry.logs import Log
 
 
 class ConditionFailed(SpanmillError):  # noqa: N818 - what the data did, not a fault
@@ -53,6 +55,16 @@ class Condition:
     def where_it_can(self, batch: Batch) -> pa.BooleanArray:
         """The same, with false for the rows for which it cannot be worked out."""
         return self._ask(self._tolerant_query, self._read(batch), len(batch))
+
+    def rows(self, batch: Batch, log: Log, complaint: str) -> np.ndarray:
+        """Where the condition holds (booleans); for rows for which it cannot be worked out, it does not, and the
+        complaint is logged."""
+        try:
+            holds = self(batch)
+        except ConditionFailed as error:
+            log.warning(complaint, condition=self.sql, reason=str(error))
+            holds = self.where_it_can(batch)
+        return np.asarray(holds.to_numpy(zero_copy_only=False))
 
     def _read(self, batch: Batch) -> dict[str, pa.Array]:
         columns = {name: batch.column(name) for name in self._columns}

@@ -12,8 +12,10 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler, SerializationInfo, WithJsonSchema
 from pydantic.functional_serializers import PlainSerializer
-from pydantic.functional_validators import PlainValidator
+from pydantic.functional_validators import AfterValidator, PlainValidator
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from spanmill.periods import time_zone
 
 REDACTED: Final = "[REDACTED]"
 _USER_INFO: Final = re.compile(r"(?<=://)[^/\s]+(?=@)")
@@ -99,6 +101,27 @@ Duration = Annotated[
 Flag = Annotated[bool, Field(strict=True)]
 Whole = Annotated[int, Field(strict=True, ge=0)]
 Positive = Annotated[int, Field(strict=True, gt=0)]
+
+
+def _share(share: float) -> float:
+    if not 0 < share <= 1:
+        hint = f"For {share:g} % write {share / 100:g}." if 1 < share <= 100 else ""
+        raise invalid("not a share", "more than 0, at most 1", hint)
+    return share
+
+
+Share = Annotated[float, AfterValidator(_share)]
+
+
+def _time_zone(name: str) -> str:
+    try:
+        time_zone(name)
+    except (KeyError, ValueError, OSError):
+        raise invalid("this machine knows no such time zone", "a name such as UTC or Europe/Berlin") from None
+    return name
+
+
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
 
 
 class Secret:

@@ -12,7 +12,7 @@ from pydantic.json_schema import WithJsonSchema
 from pydantic_core import CoreSchema
 
 from spanmill.config.base import Model
-from spanmill.config.values import Flag, Positive, invalid
+from spanmill.config.values import Flag, Positive, Share, invalid
 
 _ATTRIBUTE: Final = re.compile(r"""attributes\[\s*(?:'([^']+)'|"([^"]+)")\s*\]""")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
@@ -140,7 +140,7 @@ class EvaluatorConfig(Model):
     """Scores below it have failed; from 0 to 1, where 1 is the best, whatever the scale. None: nothing fails."""
     model: str | None = None
     """Another model than the judge's usual one, at the same endpoint."""
-    share: float | None = None
+    share: Share | None = None
     """Of the spans that fit, how many are judged: 0.05 is one in twenty. The same ones whenever they come again."""
     choose_by: Literal["span", "trace"] = "span"
     """Whether spans are chosen one by one, or whole traces."""
@@ -187,14 +187,6 @@ class EvaluatorConfig(Model):
             if not _VARIABLE.fullmatch(name):
                 raise invalid(f'"{name}" is not a variable\'s name', "letters, digits and _")
         return variables
-
-    @field_validator("share")
-    @classmethod
-    def is_a_share(cls, share: float | None) -> float | None:
-        if share is not None and not 0 < share <= 1:
-            hint = f"For {share:g} % write {share / 100:g}." if 1 < share <= 100 else ""
-            raise invalid("not a share", "more than 0, at most 1", hint)
-        return share
 
     @model_validator(mode="after")
     def one_wording(self) -> Self:

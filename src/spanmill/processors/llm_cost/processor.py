@@ -6,7 +6,7 @@ import numpy as np
 
 from spanmill.batch import Batch
 from spanmill.component import Exporter, Settings
-from spanmill.conditions import Condition, ConditionFailed
+from spanmill.conditions import Condition
 from spanmill.llm.prices.book import PriceBook
 from spanmill.llm.prices.columns import price
 from spanmill.llm.prices.money import MOST_NANO_USD, nano_of
@@ -21,6 +21,7 @@ from spanmill.signal import Signal
 
 _NAMES: Final = ("provider", "request_model", "response_model", "service_tier")
 """The columns of a `book.Call`."""
+_COMPLAINT: Final = "the condition `free` cannot be worked out for some rows, which are priced"
 
 
 class LlmCostProcessor:
@@ -56,7 +57,7 @@ class LlmCostProcessor:
         costs = Costs(price(self._schedule, names, rows, starts[rows], usage), verdicts)
         self._take_reported(costs, batch, rows)
         if self._free is not None:
-            costs.take_free(self._holds(self._free, batch)[rows])
+            costs.take_free(self._free.rows(batch, self._log, _COMPLAINT)[rows])
         self._unpriced.count(batch, rows, costs)
         return costs.written(batch, rows)
 
@@ -68,15 +69,6 @@ class LlmCostProcessor:
         nano = nano_of(column)[rows]
         usable = (nano > 0) & (nano <= MOST_NANO_USD)
         costs.take_reported(nano, usable if self._trust_reported == "always" else usable & ~costs.has_total)
-
-    def _holds(self, condition: Condition, batch: Batch) -> np.ndarray:
-        try:
-            holds = condition(batch)
-        except ConditionFailed as error:
-            message = "the condition `free` cannot be worked out for some rows, which are priced"
-            self._log.warning(message, condition=condition.sql, reason=str(error))
-            holds = condition.where_it_can(batch)
-        return np.asarray(holds.fill_null(False).to_numpy(zero_copy_only=False))
 
 
 def _budgets(config: LlmCostProcessorConfig, settings: Settings) -> Exporter | None:

@@ -4,13 +4,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 
 from spanmill.batch import Batch
-from spanmill.conditions import Condition, ConditionFailed
+from spanmill.conditions import Condition
 from spanmill.judge.choice import chosen
 from spanmill.judge.evaluator import Evaluator
 from spanmill.judge.questions import Question, questions
@@ -20,6 +20,8 @@ from spanmill.processors.llm_judge.marks import own_spans
 from spanmill.processors.llm_judge.samples import Sample
 from spanmill.signal import Signal
 from spanmill.telemetry.logs import Log
+
+_COMPLAINT: Final = "a condition cannot be worked out for some rows, which are not judged"
 
 
 @dataclass(slots=True)
@@ -59,7 +61,9 @@ class Chooser:
         judgeable: np.ndarray | None = None
         for evaluator in self._evaluators:
             for sql in {self._where or "", evaluator.where} - holds.keys():
-                holds[sql] = self._holds(self._conditions[sql], batch) if sql else np.ones(len(batch), bool)
+                holds[sql] = (
+                    self._conditions[sql].rows(batch, self._log, _COMPLAINT) if sql else np.ones(len(batch), bool)
+                )
             fits = holds[self._where or ""] & holds[evaluator.where]
             if fits.any():
                 judgeable = ~own_spans(batch) if judgeable is None else judgeable
@@ -96,12 +100,3 @@ class Chooser:
         service, user, session, output = spans[question.trace_id or None, question.span_id or None]
         excerpt = conversation(output, "assistant")[: self._excerpt] if output and self._excerpt else ""
         return Sample(question, now, service, user, session, excerpt)
-
-    def _holds(self, condition: Condition, batch: Batch) -> np.ndarray:
-        try:
-            holds = condition(batch)
-        except ConditionFailed as error:
-            message = "a condition cannot be worked out for some rows, which are not judged"
-            self._log.warning(message, condition=condition.sql, reason=str(error))
-            holds = condition.where_it_can(batch)
-        return np.asarray(holds.fill_null(False).to_numpy(zero_copy_only=False))

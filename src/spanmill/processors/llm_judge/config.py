@@ -7,7 +7,7 @@ from pydantic import Field, field_validator
 
 from spanmill.config.base import Misfit, Model
 from spanmill.config.blocks import RetryOnFailure
-from spanmill.config.values import Duration, Flag, Positive, Whole, invalid
+from spanmill.config.values import Duration, Flag, Positive, Share, Whole, invalid
 from spanmill.config.webhook import Webhook
 from spanmill.judge.config import EvaluatorConfig
 from spanmill.judge.model_config import ModelConfig, price_misfits
@@ -47,7 +47,7 @@ class LlmJudgeProcessorConfig(Model):
     where: Annotated[str, Field(min_length=1)] | None = None
     """A SQL condition over `spans` for what is judged at all, beside each evaluator's own: `environment =
     'production'`. None: no other."""
-    share: float = 0.05
+    share: Share = 0.05
     """How many of the spans that fit are judged: 0.05 is one in twenty, for evaluators that do not say themselves. By
     the span's id: the same ones whenever they come again."""
     budget: SpendingConfig | None = None
@@ -72,14 +72,6 @@ class LlmJudgeProcessorConfig(Model):
     directory: Annotated[str, Field(min_length=1)] | None = None
     """Where it is kept over restarts what was spent; made if it is not there, one for each processor. None: below
     `service.journal.directory`, in `judges`."""
-
-    @field_validator("share")
-    @classmethod
-    def is_a_share(cls, share: float) -> float:
-        if not 0 < share <= 1:
-            hint = f"For {share:g} % write {share / 100:g}." if 1 < share <= 100 else ""
-            raise invalid("not a share", "more than 0, at most 1", hint)
-        return share
 
     @field_validator("max_age")
     @classmethod

@@ -33,6 +33,27 @@ LIMITS: Final = frozenset({"rate_limiting", "bytes_limiting", "usd_limiting"})
 _COUNTING: Final = LIMITS | {"first_of"}
 """Types that keep a trace or not by what they kept before."""
 Step = str | int
+Type = Literal[
+    "always_sample",
+    "latency",
+    "numeric_attribute",
+    "string_attribute",
+    "boolean_attribute",
+    "status_code",
+    "probabilistic",
+    "rate_limiting",
+    "bytes_limiting",
+    "usd_limiting",
+    "first_of",
+    "span_count",
+    "trace_state",
+    "trace_flags",
+    "ottl_condition",
+    "sql",
+    "and",
+    "not",
+]
+"""Those of policies that may stand in others."""
 
 
 class SubPolicy(Model):
@@ -41,26 +62,7 @@ class SubPolicy(Model):
 
     name: str = ""
     """What it is called, in a composite policy."""
-    type: Literal[
-        "always_sample",
-        "latency",
-        "numeric_attribute",
-        "string_attribute",
-        "boolean_attribute",
-        "status_code",
-        "probabilistic",
-        "rate_limiting",
-        "bytes_limiting",
-        "usd_limiting",
-        "first_of",
-        "span_count",
-        "trace_state",
-        "trace_flags",
-        "ottl_condition",
-        "sql",
-        "and",
-        "not",
-    ]
+    type: Type
     """What kind of policy it is, and which block it has."""
     having: Text | None = None
     """Of type `sql`: a condition over the trace in SQL, with aggregates of the columns of `spans`: `bool_or(status_code
@@ -236,28 +238,7 @@ class Policy(SubPolicy):
 
     name: Text
     """What it is called in metrics and in `sampled_by`."""
-    type: Literal[
-        "always_sample",
-        "latency",
-        "numeric_attribute",
-        "string_attribute",
-        "boolean_attribute",
-        "status_code",
-        "probabilistic",
-        "rate_limiting",
-        "bytes_limiting",
-        "usd_limiting",
-        "first_of",
-        "span_count",
-        "trace_state",
-        "trace_flags",
-        "ottl_condition",
-        "sql",
-        "and",
-        "not",
-        "drop",
-        "composite",
-    ]  # type: ignore[assignment]
+    type: Literal[Type, "drop", "composite"]  # type: ignore[assignment]
     """What kind of policy it is, and which block it has; `always_sample` and `trace_flags` (a span has the W3C flag
     `sampled`) have none."""
     drop: DropPolicies | None = None

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Annotated, Final, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from spanmill.config.base import Misfit, Model
 from spanmill.config.problems import did_you_mean
-from spanmill.config.values import Positive, invalid
+from spanmill.config.values import Positive, TimeZone, invalid
 from spanmill.config.webhook import Webhook
-from spanmill.periods import Period, time_zone
+from spanmill.periods import Period
 from spanmill.signal import Signal
 
 ALIASES: Final = {"user": "user_id", "session": "session_id"}
@@ -90,7 +90,7 @@ class Budgets(Model):
     """Shares of a limit that are told when they are spent, in percent: each once in a period."""
     webhook: Webhook | None = None
     """Where they are told. None: only in the log."""
-    timezone: str = "UTC"
+    timezone: TimeZone = "UTC"
     """The time zone whose hours, days and months count: a name such as `Europe/Berlin`."""
     max_values: Positive = 1000
     """Most values of a column that have a sum of their own. What further values cost is summed up as `other`, which has
@@ -98,15 +98,6 @@ class Budgets(Model):
     directory: Annotated[str, Field(min_length=1)] | None = None
     """Where the sums are kept over restarts; made if it is not there, one for each processor. None: below
     `service.journal.directory`, in `budgets`."""
-
-    @field_validator("timezone")
-    @classmethod
-    def is_known(cls, name: str) -> str:
-        try:
-            time_zone(name)
-        except (KeyError, ValueError, OSError):
-            raise invalid("this machine knows no such time zone", "a name such as UTC or Europe/Berlin") from None
-        return name
 
     def shares(self, budget: Budget) -> tuple[int, ...]:
         """The thresholds of a budget in percent, ascending."""
