@@ -5,37 +5,52 @@ nothing lost) and offers the *table*: the public columns of `schema`, computed f
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from spanmill.lazy_records import JoinedRecords, LazyRecords
 from spanmill.signal import Signal
 
 __all__ = ["Batch", "Signal"]
 
 
-@dataclass(frozen=True, slots=True)
 class Batch:
     """Rows of one signal. Arrow data is immutable, so that any number of holders may share a batch."""
 
-    signal: Signal
-    records: pa.RecordBatch
-    _nbytes: list[int] = field(default_factory=list, repr=False, compare=False)
+    __slots__ = ("_held", "_nbytes", "signal")
+
+    def __init__(self, signal: Signal, records: pa.RecordBatch | LazyRecords) -> None:
+        self.signal = signal
+        self._held = records
+        self._nbytes: int | None = None
+
+    def __repr__(self) -> str:
+        return f"Batch({self.signal.value}, {len(self)} rows)"
 
     def __len__(self) -> int:
-        return int(self.records.num_rows)
+        return int(self._held.num_rows)
+
+    @property
+    def records(self) -> pa.RecordBatch:
+        """The records. Where few columns are needed ask for these: of batches that were put together (`concat`) only
+        what is asked for is copied."""
+        if isinstance(self._held, LazyRecords):
+            self._held = self._held.whole()
+        return self._held
 
     @property
     def nbytes(self) -> int:
         """Bytes of Arrow data that the rows stand on: what a journal counts. Worked out once."""
-        if not self._nbytes:
-            self._nbytes.append(int(self.records.nbytes))
-        return self._nbytes[0]
+        if self._nbytes is None:
+            self._nbytes = int(self._held.nbytes)
+        return self._nbytes
 
     def filter(self, keep: pa.BooleanArray) -> "Batch":
         """The rows where `keep` is true (null counts as false)."""
-        return Batch(self.signal, self.records.filter(keep))
+        if isinstance(self._held, LazyRecords):
+            return Batch(self.signal, self._held.take(pc.indices_nonzero(keep)))
+        return Batch(self.signal, self._held.filter(keep))
 
     def slice(self, offset: int, length: int) -> "Batch":
         """Rows `offset` to `offset + length`, without copying."""
@@ -56,17 +71,21 @@ class Batch:
                 records = records.set_column(index, records.schema.field(index), values)
         return Batch(self.signal, records)
 
+    def record_column(self, name: str) -> pa.Array:
+        """One column of the records. Raises `KeyError` when they have none of that name."""
+        return self._held.column(name)
+
     def column(self, name: str) -> pa.Array:
         """One public column. Raises `KeyError` when the signal's table has none of that name."""
         from spanmill.schema import TABLES
 
-        return TABLES[self.signal].column(name).of(self.records)
+        return TABLES[self.signal].column(name).of(self._held)
 
     def table(self, columns: Sequence[str] | None = None) -> pa.Table:
         """The public table, or only the columns named."""
         from spanmill.schema import TABLES
 
-        return TABLES[self.signal].of(self.records, columns)
+        return TABLES[self.signal].of(self._held if columns else self.records, columns)
 
     def stored(self) -> pa.Table:
         """The public table and what it leaves out, as storage keeps it."""
@@ -80,7 +99,7 @@ class Batch:
         parts = list(batches)
         if len(parts) == 1:
             return parts[0]
-        return Batch(parts[0].signal, concat_records([part.records for part in parts]))
+        return Batch(parts[0].signal, JoinedRecords([part.records for part in parts]))
 
 
 def serialize(batch: Batch) -> pa.Buffer:
@@ -94,36 +113,3 @@ def serialize(batch: Batch) -> pa.Buffer:
 def deserialize(signal: Signal, stream: pa.Buffer) -> Batch:
     """What `serialize` was given; its columns stand on `stream`."""
     return Batch(signal, pa.ipc.open_stream(stream).read_next_batch())
-
-
-def concat_records(parts: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
-    """Rows of all parts; columns that a part lacks are null.
-
-    Dictionaries are appended and their indices shifted: Arrow cannot unify dictionaries of structs.
-    """
-    fields: dict[str, pa.Field] = {}
-    held: list[dict[str, pa.Array]] = []
-    for part in parts:
-        schema = part.schema
-        names = schema.names
-        held.append(dict(zip(names, part.columns, strict=True)))
-        if not fields.keys() >= set(names):
-            fields |= {name: schema.field(name) for name in names if name not in fields}
-    columns = []
-    for name, kind in fields.items():
-        chunks = [
-            columns_of[name] if name in columns_of else pa.nulls(part.num_rows, kind.type)
-            for columns_of, part in zip(held, parts, strict=True)
-        ]
-        join = _concat_dictionaries if pa.types.is_dictionary(kind.type) else pa.concat_arrays
-        columns.append(join(chunks))
-    return pa.RecordBatch.from_arrays(columns, schema=pa.schema(list(fields.values())))
-
-
-def _concat_dictionaries(parts: Sequence[pa.DictionaryArray]) -> pa.DictionaryArray:
-    indices, dictionaries, shift = [], [], 0
-    for part in parts:
-        indices.append(pc.add(part.indices, pa.scalar(shift, pa.int32())) if shift else part.indices)
-        dictionaries.append(part.dictionary)
-        shift += len(part.dictionary)
-    return pa.DictionaryArray.from_arrays(pa.concat_arrays(indices), pa.concat_arrays(dictionaries))

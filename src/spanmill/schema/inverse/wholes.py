@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pyarrow as pa
 
-from spanmill.batch import concat_records
+from spanmill.lazy_records import JoinedRecords
 
 
 def replace_wholes(
@@ -27,5 +27,5 @@ def replace_wholes(
     arrays = [anew.get(name, column) for name, column in zip(old.schema.names, old.columns, strict=True)]
     place = np.arange(len(records))
     place[rows] = len(records) + np.arange(len(rows))
-    both = concat_records([records, pa.RecordBatch.from_arrays(arrays, schema=records.schema)])
+    both = JoinedRecords([records, pa.RecordBatch.from_arrays(arrays, schema=records.schema)]).whole()
     return both.take(pa.array(place))
