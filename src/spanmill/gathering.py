@@ -1,6 +1,7 @@
 """Puts records of a journal together until there is as much as an exporter likes to be handed at once."""
 
 import asyncio
+from contextlib import suppress
 
 from spanmill.component import BatchPreference
 from spanmill.journal import Journal, Reader, Record
@@ -25,11 +26,12 @@ class Gathering:
         """
         if self.records and self.records[0].sequence <= self._gathered:
             return True
-        if not self.records and not await self._read_before(None):
+        if not self.records and not await self._read():
             return False
-        deadline = self.records[0].appended + self._wanted.max_age_seconds
-        while not self._enough() and await self._read_before(deadline):
-            pass
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(self.records[0].appended + self._wanted.max_age_seconds):
+                while not self._enough() and await self._read():
+                    pass
         self._gathered = self.records[-1].sequence
         return True
 
@@ -46,23 +48,20 @@ class Gathering:
         del self.records[:count]
 
     def _enough(self) -> bool:
-        wanted, items, size, nothing_waits = self._wanted, self._items, self._bytes, self._reader.unread == 0
+        wanted, items, size = self._wanted, self._items, self._bytes
         if (wanted.max_items and items >= wanted.max_items) or size >= wanted.max_bytes:
             return True
         if not (wanted.min_items or wanted.min_bytes):
-            return nothing_waits
-        met = (wanted.min_items and items >= wanted.min_items) or (wanted.min_bytes and size >= wanted.min_bytes)
+            return self._reader.unread == 0
+        if (wanted.min_items and items >= wanted.min_items) or (wanted.min_bytes and size >= wanted.min_bytes):
+            return True
         pressed = self._journal.held_bytes > self._journal.max_bytes // 2
-        return bool(met) or (pressed and nothing_waits)
+        return pressed and self._reader.unread == 0
 
-    async def _read_before(self, deadline: float | None) -> bool:
-        """Take the next record; False when none comes before the deadline (event loop time), or draining ends."""
-        try:
-            async with asyncio.timeout_at(deadline):
-                while (record := self._reader.read()) is None and not self._draining:
-                    await self._reader.wait()
-        except TimeoutError:
-            return False
+    async def _read(self) -> bool:
+        """Take the next record when there is one; False when draining ends."""
+        while (record := self._reader.read()) is None and not self._draining:
+            await self._reader.wait()
         if record is None:
             return False
         self.records.append(record)
