@@ -10,14 +10,13 @@ from typing import Any, Final
 
 import aiohttp
 import orjson
-import pyarrow as pa
 
 from spanmill import __version__
 from spanmill.judge import protocols
 from spanmill.judge.model import Failed, Message, Reply, Throttled
 from spanmill.judge.model_config import ModelConfig
 from spanmill.judge.pricing import Usage, cost_nano_usd, tariff_of
-from spanmill.llm.prices.estimate import estimated_tokens
+from spanmill.llm.prices.estimate import tokens_of_text
 from spanmill.net.retry_after import retry_after_seconds
 from spanmill.net.tls import ClientTls
 from spanmill.telemetry.logs import Log
@@ -66,7 +65,7 @@ class Client:
     def estimate(self, messages: Sequence[Message], schema: Mapping[str, Any]) -> Usage:
         """Tokens that a question takes: about those of its texts, and as many as an answer may have."""
         texts = [message["content"] for message in messages] + [orjson.dumps(schema).decode()]
-        return Usage(int(estimated_tokens(pa.array(texts, pa.string())).sum()), self._config.max_output_tokens)
+        return Usage(sum(map(tokens_of_text, texts)), self._config.max_output_tokens)
 
     def cost(self, usage: Usage) -> int | None:
         """Billionths of a USD; None when the model's price is not known."""
@@ -128,8 +127,7 @@ class Client:
         usage = answer.usage
         if usage is None:
             asked = self.estimate(messages, schema)
-            told = estimated_tokens(pa.array([answer.text], pa.string()))
-            usage = Usage(asked.input_tokens, int(told[0]))
+            usage = Usage(asked.input_tokens, tokens_of_text(answer.text))
         return Reply(
             answer.text, usage.input_tokens, usage.output_tokens, self.cost(usage), seconds,
             answer.model, answer.response_id, answer.finish_reason, trace=trace,

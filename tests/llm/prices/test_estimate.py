@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spanmill.llm.prices.estimate import estimated_tokens
+from spanmill.llm.prices.estimate import estimated_tokens, tokens_of_text
 
 
 def _message(text: str) -> str:
@@ -42,6 +42,11 @@ def test_several_columns_are_added_up() -> None:
     one, other = pa.array([_message("word" * 100)] * 2), pa.array([None, _message("word" * 50)])
     alone, both = estimated_tokens(one, other).tolist()
     assert 48 <= both - alone <= 52
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])).filter(lambda text: '":' not in text))
+def test_one_text_has_as_many_tokens_as_in_a_column(text: str) -> None:
+    assert tokens_of_text(text) == _estimate(text)[0]
 
 
 @given(st.lists(st.one_of(st.none(), st.text(st.characters(exclude_categories=["Cs"]))), max_size=8), st.integers(0, 8))
