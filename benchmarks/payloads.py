@@ -21,23 +21,26 @@ _TEXT: Final = (
 _WORDS: Final = _TEXT.split()
 
 
-def request(random: Random, spans: int, span_bytes: int) -> bytes:
-    """One `ExportTraceServiceRequest` with so many spans of about so many bytes each; ids and texts differ."""
+def request(random: Random, spans: int, span_bytes: int, start_ns: int = _START) -> bytes:
+    """One `ExportTraceServiceRequest` with so many spans of about so many bytes each; ids and texts differ.
+
+    They begin within 1,000 s from `start_ns`, nanoseconds since 1970.
+    """
     message = ExportTraceServiceRequest()
     resource = message.resource_spans.add()
     resource.resource.attributes.extend(_attributes({"service.name": "shop", "service.version": "2.4.1"}))
     scope = resource.scope_spans.add()
     scope.scope.name = "bench"
     for _ in range(spans):
-        _fill(scope.spans.add(), random, span_bytes)
+        _fill(scope.spans.add(), random, span_bytes, start_ns)
     return message.SerializeToString()
 
 
-def _fill(span: Span, random: Random, span_bytes: int) -> None:
+def _fill(span: Span, random: Random, span_bytes: int, start_ns: int) -> None:
     span.trace_id, span.span_id = random.randbytes(16), random.randbytes(8)
     span.parent_span_id = random.randbytes(8)
     span.kind = Span.SPAN_KIND_CLIENT
-    span.start_time_unix_nano = _START + random.randrange(10**12)
+    span.start_time_unix_nano = start_ns + random.randrange(10**12)
     span.end_time_unix_nano = span.start_time_unix_nano + random.randrange(10**9)
     if span_bytes <= LIGHT:
         span.name = "GET /orders"

@@ -1,6 +1,7 @@
 """Natural batching, and that one bad request harms no other."""
 
 import asyncio
+import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from spanmill.pipeline import MeasuredTransform, Pipeline
 from spanmill.signal import Signal
 from spanmill.telemetry.logs import component_log
 from spanmill.telemetry.metrics import Metrics
+from spanmill.utilization import Utilization
 from tests.data import packed_size, span_ids, spans, traces
 
 TRACES = PipelineId(Signal.TRACES)
@@ -53,14 +55,17 @@ class DropAll:
         return batch.slice(0, 0)
 
 
-def build(*transforms: object, max_bytes: int = 1 << 20, max_batch_bytes: int = 1 << 20, dedup: bool = True) -> Engine:
+def build(
+    *transforms: object, max_bytes: int = 1 << 20, max_batch_bytes: int = 1 << 20, dedup: bool = True,
+    utilization: Utilization | None = None,
+) -> Engine:  # fmt: skip
     metrics = Metrics()
     journal = MemoryJournal(max_bytes, dedup_window=600 if dedup else 0)
     measured = [MeasuredTransform(ComponentId("t"), TRACES, t, metrics) for t in transforms]  # type: ignore[arg-type]
     intake = SignalIntake(
         ComponentId("otlp"), Signal.TRACES, [Pipeline(TRACES, measured, journal)],
-        max_batch_bytes=max_batch_bytes, dedup=dedup, executor=EXECUTOR, metrics=metrics,
-        log=component_log("receiver", "otlp"),
+        max_batch_bytes=max_batch_bytes, dedup=dedup, executor=EXECUTOR, utilization=utilization or Utilization(),
+        metrics=metrics, log=component_log("receiver", "otlp"),
     )  # fmt: skip
     return Engine(intake, journal, journal.reader("test"), metrics)
 
@@ -93,6 +98,14 @@ async def test_requests_that_wait_together_become_one_journal_record() -> None:
     assert outcomes == [Outcome(2)] * 20
     assert engine.reader.unread < 20
     assert sorted(engine.held()) == sorted(n for start in range(20) for n in (10 * start + 1, 10 * start + 2))
+
+
+async def test_the_time_in_which_requests_are_worked_on_is_seen() -> None:
+    clock = iter([0.0, 0.0, 1.0, 1.0]).__next__
+    utilization = Utilization(clock)
+    engine = build(utilization=utilization)
+    await engine.intake.submit(payload(1), "grpc", SENDER)
+    assert utilization.share == pytest.approx(1 - math.exp(-1))
 
 
 async def test_a_batch_takes_no_more_bytes_than_allowed() -> None:
@@ -185,7 +198,8 @@ async def test_nothing_is_appended_anywhere_when_one_journal_is_full() -> None:
     intake = SignalIntake(
         ComponentId("otlp"), Signal.TRACES,
         [Pipeline(TRACES, [], roomy), Pipeline(PipelineId(Signal.TRACES, "b"), [], full)],
-        max_batch_bytes=1 << 20, dedup=True, executor=EXECUTOR, metrics=metrics, log=component_log("receiver", "otlp"),
+        max_batch_bytes=1 << 20, dedup=True, executor=EXECUTOR, utilization=Utilization(), metrics=metrics,
+        log=component_log("receiver", "otlp"),
     )  # fmt: skip
     await intake.submit(payload(1), "grpc", SENDER)
     with pytest.raises(Busy):

@@ -20,6 +20,7 @@ from spanmill.signal import Signal
 from spanmill.telemetry.logs import Log
 from spanmill.telemetry.metrics import Metrics
 from spanmill.telemetry.pages import Pages
+from spanmill.utilization import Utilization
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,8 @@ class Host(Protocol):
 
     admission: Admission
     """Receivers hold the bytes of a request here before they read it, and until they have answered."""
+    utilization: Utilization
+    """How busy the way in is; what can wait gives way."""
     pages: Pages
     """Where metrics are served; exporters and the daemon itself may share a page."""
 

@@ -38,6 +38,7 @@ from spanmill.stages import StageBuilder
 from spanmill.telemetry.logs import component_log
 from spanmill.telemetry.metrics import Metrics
 from spanmill.telemetry.pages import Pages
+from spanmill.utilization import Utilization
 
 _MIB = 1024 * 1024
 _GUARD = ComponentId("memory_guard")
@@ -80,6 +81,8 @@ class Graph:
         self.admission = Admission(limits.max_in_flight_mib * _MIB)
         self._memory_guard = guard_of_group(limits.max_memory_percentage, component_log("service", "memory"))
         metrics.gauge("spanmill_intake_in_flight_bytes", lambda: self.admission.in_flight_bytes)
+        self.utilization = Utilization()
+        metrics.gauge("spanmill_intake_utilization", lambda: self.utilization.share)
         self._executor = ThreadPoolExecutor(max_workers=2, thread_name_prefix="intake")
         journal = configuration.service.journal
         self.journals = (
@@ -169,6 +172,7 @@ class Graph:
                         max_batch_bytes=self._configuration.service.intake.max_batch_bytes,
                         dedup=self._configuration.service.journal.dedup_window > 0,
                         executor=self._executor,
+                        utilization=self.utilization,
                         metrics=self._metrics,
                         log=component_log("receiver", str(receiver)),
                     )
@@ -311,6 +315,7 @@ class ComponentHost:
 
     def __init__(self, graph: Graph, pages: Pages, identity: ComponentId) -> None:
         self.admission = graph.admission
+        self.utilization = graph.utilization
         self.pages = pages
         self._graph = graph
         self._identity = identity

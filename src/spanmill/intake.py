@@ -34,6 +34,7 @@ from spanmill.signal import Signal
 from spanmill.telemetry.lines import trace_without_message
 from spanmill.telemetry.logs import Log
 from spanmill.telemetry.metrics import Counter, Metrics
+from spanmill.utilization import Utilization
 
 _INLINE_BYTES = 256 * 1024
 """The digest of this much takes far less than a millisecond; of more it is taken in a thread."""
@@ -72,6 +73,7 @@ class SignalIntake:
         max_batch_bytes: int,
         dedup: bool,
         executor: Executor,
+        utilization: Utilization,
         metrics: Metrics,
         log: Log,
     ) -> None:
@@ -81,6 +83,7 @@ class SignalIntake:
         self._max_batch_bytes = max_batch_bytes
         self._dedup = dedup
         self._executor = executor
+        self._utilization = utilization
         self._metrics = metrics
         self._log = log
         self._waiting = FairQueue[_Waiting]()
@@ -133,11 +136,13 @@ class SignalIntake:
             answer.exception()  # seen, also when the sender is gone
 
     async def _work(self) -> None:
+        self._utilization.begin(self)
         try:
             while self._waiting:
                 for requests in _together(self._waiting.take(self._max_batch_bytes)):
                     await self._answer(requests)
         finally:
+            self._utilization.end(self)
             self._worker = None
 
     async def _answer(self, requests: Sequence[_Waiting]) -> None:

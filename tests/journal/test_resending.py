@@ -21,6 +21,7 @@ from spanmill.pipeline import Pipeline
 from spanmill.signal import Signal
 from spanmill.telemetry.logs import component_log
 from spanmill.telemetry.metrics import Metrics
+from spanmill.utilization import Utilization
 from tests.data import span_ids, traces
 from tests.deliveries import until
 from tests.journal.harness import SEGMENT_BYTES, TRACES, FaultyDisk, Opened, die_with, hurried, segments
@@ -58,8 +59,8 @@ class Collector:
         self.intake = SignalIntake(
             ComponentId("otlp"), Signal.TRACES,
             self._split() if split else [Pipeline(identity, [], it.journal) for identity, it in self.opened.items()],
-            max_batch_bytes=1 << 20, dedup=window > 0, executor=self.executor, metrics=self.metrics,
-            log=component_log("receiver", "otlp"),
+            max_batch_bytes=1 << 20, dedup=window > 0, executor=self.executor, utilization=Utilization(),
+            metrics=self.metrics, log=component_log("receiver", "otlp"),
         )  # fmt: skip
 
     def _split(self) -> list[Pipeline]:

@@ -16,6 +16,12 @@ from spanmill.judge.variables import missing, of_rows, values
 
 _LABELS: Final = {"feature": "feature", "prompt": "prompt_name", "prompt_version": "prompt_version"}
 """Labels of the evaluation event, and the columns that they are copied from."""
+_COPIED: Final = (
+    "trace_id", "span_id", "sample_weight", "response_id", "language", "request_model", "response_model",
+    *_LABELS.values(),
+)  # fmt: skip
+COLUMNS: Final = (*_COPIED, "end_time", "input", "output")
+"""What a question needs of a span beside its variables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +83,7 @@ def questions(
     skipped: list[Skipped] = []
     for span, variables in zip(spans, values(rows, evaluator, rows if trace is None else trace), strict=True):
         trace_id, span_id = span["trace_id"] or "", span["span_id"] or ""
-        key = _digest(evaluator.name, evaluator.template_hash, trace_id, span_id)
+        key = key_of(evaluator.name, evaluator.template_hash, trace_id, span_id)
         language = template_language(evaluator, span["spoken"])
         lacking = missing(variables, evaluator.templates[language].required)
         if lacking:
@@ -85,6 +91,11 @@ def questions(
         else:
             asked.append(_question(evaluator, span, variables, language, key, probability))
     return asked, skipped
+
+
+def key_of(evaluator: str, template_hash: str, trace_id: str, span_id: str) -> bytes:
+    """`Question.key`."""
+    return _digest(evaluator, template_hash, trace_id, span_id)
 
 
 def template_language(evaluator: Evaluator, spoken: str | None) -> str:
@@ -124,15 +135,9 @@ def _question(
     )
 
 
-_COLUMNS: Final = (
-    "trace_id", "span_id", "sample_weight", "response_id", "language", "request_model", "response_model",
-    *_LABELS.values(),
-)  # fmt: skip
-
-
 def _spans(rows: Rows) -> list[dict[str, Any]]:
     """What is to be known of each row beside its variables. `spoken` is its language, None when that is not clear."""
-    columns = {name: rows.column(name).to_pylist() for name in _COLUMNS}
+    columns = {name: rows.column(name).to_pylist() for name in _COPIED}
     columns["end_time"] = rows.column("end_time").cast("int64").to_pylist()
     asked, answered = of_rows(Source(QUESTION), rows), of_rows(Source("output"), rows)
     columns["spoken"] = [

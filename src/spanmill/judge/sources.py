@@ -32,6 +32,13 @@ class Source:
     """What is longer is cut in the middle. None: the evaluator's own limit."""
 
     @property
+    def held_in(self) -> str:
+        """The public column in which its value stands."""
+        if self.attribute:
+            return "attributes"
+        return "input" if self.column == QUESTION else self.column
+
+    @property
     def of_trace(self) -> bool:
         """Whether other spans of the trace are needed."""
         return bool(self.operation)

@@ -37,7 +37,7 @@ def values(rows: Rows, evaluator: Evaluator, trace: Rows) -> list[dict[str, str]
 
 def of_rows(source: Source, rows: Rows) -> list[str]:
     """The source's text in each row, empty where there is none."""
-    return _texts(source, rows.column(_column(source)))
+    return _texts(source, rows.column(source.held_in))
 
 
 def of_trace(source: Source, rows: Rows, trace: Rows) -> list[str]:
@@ -48,7 +48,7 @@ def of_trace(source: Source, rows: Rows, trace: Rows) -> list[str]:
     trace_ids = rows.column("trace_id")
     same_trace = pc.is_in(trace.column("trace_id"), pc.drop_null(pc.unique(trace_ids)))
     fitting = pc.indices_nonzero(pc.and_kleene(same_trace, pc.equal(trace.column("operation"), source.operation)))
-    columns = [trace.column("trace_id"), trace.column("start_time").cast("int64"), trace.column(_column(source))]
+    columns = [trace.column("trace_id"), trace.column("start_time").cast("int64"), trace.column(source.held_in)]
     theirs, starts, held = (column.take(fitting) for column in columns)
     there: dict[str, list[tuple[int, str]]] = {}
     for trace_id, start, text in zip(theirs.to_pylist(), starts.to_pylist(), _texts(source, held), strict=True):
@@ -60,13 +60,6 @@ def of_trace(source: Source, rows: Rows, trace: Rows) -> list[str]:
         _joined([text for start, text in there.get(trace_id, ()) if end is None or start <= end])
         for trace_id, end in zip(trace_ids.to_pylist(), ends, strict=True)
     ]
-
-
-def _column(source: Source) -> str:
-    """The column in which the source's value stands."""
-    if source.attribute:
-        return "attributes"
-    return "input" if source.column == QUESTION else source.column
 
 
 def _texts(source: Source, held: pa.Array) -> list[str]:

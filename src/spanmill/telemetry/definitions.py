@@ -164,11 +164,10 @@ def _budget_definitions() -> Iterator[MetricDefinition]:
 
 def _judge_definitions() -> Iterator[MetricDefinition]:
     counters = {
-        "matched_spans": "Spans that fit an evaluator's condition.",
-        "sampled_spans": "Those of them that the evaluator's share takes.",
-        "queued_samples": "Questions that were put into the queue.",
-        "samples": "Questions by what became of them (scored, failed, skipped) and why.",
-        "lost_records": "Records of the queue that could not be read, with all their questions.",
+        "sampled_spans": "Spans that an evaluator's share takes, that fit its conditions and are not a judge's own.",
+        "queued_samples": "Samples that were put into the queue.",
+        "samples": "Samples by what became of them (scored, failed, skipped) and why.",
+        "lost_records": "Records of the queue that could not be read, with all their samples.",
         "tokens": "Tokens of the judge's own calls, by model and type.",
         "cost_usd": "USD that the judge's own calls cost, by model.",
         "alerts": "Scores below a threshold, by what became of telling it: sent, failed, repeated, limited.",
@@ -316,6 +315,8 @@ def _intake_definitions() -> Iterator[MetricDefinition]:
         "counter",
         "Requests that were sent again within the window, byte for byte: answered as accepted, stored once.",
     )
+    busy = "Share of about the last second in which requests were being worked on (0 to 1)."
+    yield MetricDefinition("spanmill_intake_utilization", "gauge", busy)
     yield MetricDefinition("spanmill_intake_batch_requests", "histogram", "Requests worked on together.", SIZE_BUCKETS)
     yield MetricDefinition(
         "spanmill_intake_batch_duration",

@@ -7,6 +7,7 @@ from spanmill.component import Intake, Status
 from spanmill.names import ComponentId
 from spanmill.signal import Signal
 from spanmill.telemetry.pages import Pages
+from spanmill.utilization import Utilization
 
 
 class PageHost:
@@ -14,6 +15,7 @@ class PageHost:
 
     def __init__(self, pages: Pages) -> None:
         self.admission = Admission(1)
+        self.utilization = Utilization()
         self.pages = pages
 
     def intake(self, signal: Signal) -> Intake | None:

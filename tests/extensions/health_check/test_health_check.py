@@ -17,6 +17,7 @@ from spanmill.signal import Signal
 from spanmill.telemetry.logs import component_log
 from spanmill.telemetry.metrics import Metrics
 from spanmill.telemetry.pages import Pages
+from spanmill.utilization import Utilization
 
 
 class StatedHost:
@@ -24,6 +25,7 @@ class StatedHost:
 
     def __init__(self, status: Status) -> None:
         self.admission = Admission(1)
+        self.utilization = Utilization()
         self.pages = Pages()
         self.stated = status
 

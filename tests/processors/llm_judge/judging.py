@@ -23,6 +23,7 @@ from spanmill.processors.llm_judge.consumer import JudgeConsumer
 from spanmill.schema import SPANS
 from spanmill.signal import Signal
 from spanmill.telemetry.metrics import Metrics
+from spanmill.utilization import Utilization
 from tests.data import START, spans
 from tests.journal.harness import Opened, die
 from tests.judge.model_server import ModelServer
@@ -48,6 +49,9 @@ class Host:
 
     def __init__(self) -> None:
         self.deaths: list[BaseException] = []
+        self.clock = Clock()
+        self.utilization = Utilization(self.clock)
+        self.utilization.begin("otlp")
 
     def report_fatal(self, error: BaseException) -> None:
         self.deaths.append(error)

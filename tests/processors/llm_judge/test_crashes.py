@@ -91,6 +91,23 @@ async def test_a_damaged_state_is_set_aside_and_said(tmp_path: Path) -> None:
         assert list(directory.glob("state.json.corrupt-*"))
 
 
+async def test_documents_that_came_before_the_crash_are_shown_after_it(tmp_path: Path) -> None:
+    documents = '[{"id": "1", "content": "The moon is made of basalt."}]'
+    async with model_server(always=GOOD) as server:
+        server.gate.clear()
+        run = await Judging(config(server, evaluators=["faithfulness"]), tmp_path, durable=True).start()
+        retrieval = calls(3, is_llm_call=None, operation="retrieval", input=None, output=None, documents=documents)
+        await run.export(retrieval)
+        await run.export(calls(3))
+        await run.die()
+        server.gate.set()
+        server.requests.clear()
+        async with judging(config(server, evaluators=["faithfulness"]), tmp_path, durable=True) as again:
+            await again.done()
+        assert len(server.requests) == 3
+        assert all("basalt" in request["messages"][1]["content"] for request in server.requests)
+
+
 async def test_questions_of_an_evaluator_that_is_no_more_are_skipped(tmp_path: Path) -> None:
     async with model_server(always=GOOD) as server:
         server.gate.clear()

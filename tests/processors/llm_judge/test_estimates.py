@@ -14,6 +14,8 @@ from spanmill.judge.config import EvaluatorConfig
 from spanmill.judge.making import evaluators_of
 from spanmill.judge.questions import Question
 from spanmill.processors.llm_judge.choosing import Chooser
+from spanmill.processors.llm_judge.questioning import Questioner
+from spanmill.processors.llm_judge.samples import batch_of, samples_of
 from spanmill.sampling.randomness import of_trace_ids
 from spanmill.sampling.thresholds import of_probability
 from spanmill.sampling.weights import with_kept_share
@@ -78,10 +80,12 @@ def estimate(scores: np.ndarray, weights: np.ndarray) -> Estimate:
 def test_weighted_means_are_those_of_all_traffic_and_plain_ones_are_not(traffic: tuple[Batch, np.ndarray]) -> None:
     batch, marks = traffic
     truth = float(((marks - 1) / 4).mean())
-    random, chooser = np.random.default_rng(2), Chooser([EVALUATOR], None, 0, CapturedLog())
+    random, chooser = np.random.default_rng(2), Chooser([EVALUATOR], None, CapturedLog())
+    questioner = Questioner({EVALUATOR.name: EVALUATOR})
     weighted, plain = [], []
     for _ in range(DAYS):
-        judged = [sample.question for sample in chooser.choose(kept(batch, random), room=CALLS).samples]
+        (queued,) = samples_of(batch_of(chooser.choose(kept(batch, random), room=CALLS).samples))
+        judged = [sample.question for sample in questioner.ask(queued)[0]]
         scores = np.array([score(each) for each in judged])
         weights = np.array([each.sample_weight for each in judged])
         assert set(weights.round(6)) == {1 / SHARE, 1 / SHARE / KEPT_OF_REST}

@@ -10,6 +10,7 @@ from spanmill.batch import Batch
 from spanmill.llm import evaluations
 from spanmill.names import Kind
 from spanmill.periods import Period
+from spanmill.processors.llm_judge import worker
 from spanmill.processors.llm_judge.marks import ATTRIBUTE, own_spans
 from spanmill.processors.llm_judge.processor import LlmJudgeProcessor
 from tests.judge.model_server import model_server
@@ -67,7 +68,7 @@ async def test_the_judges_own_calls_are_spans_with_their_cost_and_never_judged(t
             await run.export(shown.with_record_column("output", texts.column("output")))
         await run.done()
         assert len(server.requests) == 2
-        assert run.metrics.value("spanmill_llm_judge_matched_spans") == 2
+        assert run.metrics.value("spanmill_llm_judge_sampled_spans") == 2
 
 
 async def test_spans_of_a_gateway_within_the_judges_trace_are_not_judged(tmp_path: Path) -> None:
@@ -239,6 +240,25 @@ async def test_documents_of_other_spans_of_the_trace_are_found(tmp_path: Path) -
         assert len(server.requests) == 2
         assert all("basalt" in request["messages"][1]["content"] for request in server.requests)
         assert run.samples(outcome="skipped", reason="missing_context") == 1
+
+
+async def test_while_senders_keep_the_daemon_busy_few_are_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "_ROUND_SECONDS", 0.2)
+    now = asyncio.get_running_loop().time
+    async with model_server(always=GOOD) as server, judging(config(server), tmp_path) as run:
+        run.host.clock.time += 60  # since `begin`
+        began = now()
+        await run.export(calls(10))
+        await run.done()
+        assert now() - began >= 2 * 0.2  # before the fifth, and before the ninth
+        assert len(server.requests) == 10
+        run.host.utilization.end("otlp")
+        run.host.clock.time += 60
+        monkeypatch.setattr(worker, "_ROUND_SECONDS", 60.0)
+        await run.export(calls(10, 11))
+        await run.done()
 
 
 async def test_conditions_choose_and_failed_calls_are_no_questions(tmp_path: Path) -> None:

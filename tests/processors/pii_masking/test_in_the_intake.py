@@ -14,6 +14,7 @@ from spanmill.names import ComponentId, PipelineId
 from spanmill.pipeline import MeasuredTransform, Pipeline
 from spanmill.signal import Signal
 from spanmill.telemetry.metrics import Metrics
+from spanmill.utilization import Utilization
 from tests.data import traces
 from tests.logs import CapturedLog
 from tests.processors.pii_masking.masks import Running
@@ -41,6 +42,7 @@ def _submitted(pipeline: Pipeline, log: CapturedLog) -> Outcome:
             max_batch_bytes=1 << 20,
             dedup=True,
             executor=executor,
+            utilization=Utilization(),
             metrics=Metrics(),
             log=log,
         )

@@ -20,6 +20,7 @@ from spanmill.receivers.otlp.receiver import OtlpReceiver
 from spanmill.signal import Signal
 from spanmill.telemetry.metrics import Metrics
 from spanmill.telemetry.pages import Pages
+from spanmill.utilization import Utilization
 from tests.logs import CapturedLog
 
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
@@ -64,6 +65,7 @@ class KeepingHost:
 
     def __init__(self, signals: tuple[Signal, ...] = tuple(Signal), max_bytes: int = 512 * 1024 * 1024) -> None:
         self.admission = Admission(max_bytes, retry_after=2.4)
+        self.utilization = Utilization()
         self.pages = Pages()
         self.intakes = {signal: KeepingIntake(signal) for signal in signals}
         self.extensions: dict[ComponentId, Any] = {}

@@ -1,23 +1,21 @@
-"""From a batch to the questions about it: which spans are judged by whom. Work for a thread, one batch at a time."""
+"""From a batch to samples: which spans are judged by whom. Work for a thread, one batch at a time."""
 
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
 
 from spanmill.batch import Batch
 from spanmill.conditions import Condition
-from spanmill.judge.choice import chosen
+from spanmill.judge.choice import chosen, inclusion_probability
 from spanmill.judge.evaluator import Evaluator
-from spanmill.judge.questions import Question, questions
-from spanmill.judge.rendering import conversation
 from spanmill.processors.llm_judge.context import TraceContext
 from spanmill.processors.llm_judge.marks import own_spans
-from spanmill.processors.llm_judge.samples import Sample
+from spanmill.processors.llm_judge.samples import to_queue
 from spanmill.signal import Signal
 from spanmill.telemetry.logs import Log
 
@@ -28,75 +26,56 @@ _COMPLAINT: Final = "a condition cannot be worked out for some rows, which are n
 class Choice:
     """What was chosen of a batch. Counters go by evaluator."""
 
-    samples: list[Sample] = field(default_factory=list)
-    matched: Counter[str] = field(default_factory=Counter)
-    """Spans that fit the conditions."""
+    samples: list[pa.RecordBatch] = field(default_factory=list)
+    """For the queue (`samples.batch_of`)."""
     sampled: Counter[str] = field(default_factory=Counter)
-    """Those of them that the share takes."""
+    """Spans that the share takes, that fit the conditions and are not of a judge."""
     left_out: Counter[str] = field(default_factory=Counter)
-    """Those for which there is no room, and of which no question was made."""
-    missing: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """Those that cannot be asked about, by evaluator and variable."""
+    """Those of the sampled for which there is no room."""
+
+    @property
+    def queued(self) -> Counter[str]:
+        """Those for which there is."""
+        return self.sampled - self.left_out
 
 
 class Chooser:
     """Chooses the same spans of a batch each time, by their ids."""
 
     def __init__(
-        self, evaluators: Sequence[Evaluator], where: str | None, excerpt_characters: int, log: Log,
-        clock: Callable[[], float] = time.time,
-    ) -> None:  # fmt: skip
+        self, evaluators: Sequence[Evaluator], where: str | None, log: Log, clock: Callable[[], float] = time.time
+    ) -> None:
         """`where`: what every span has to fit, beside an evaluator's own condition. `clock`: seconds since 1970."""
-        self._evaluators, self._where, self._excerpt, self._log = evaluators, where, excerpt_characters, log
+        self._evaluators, self._where, self._log, self._clock = evaluators, where, log, clock
         texts = {sql for sql in (where, *(each.where for each in evaluators)) if sql}
         self._conditions = {sql: Condition(sql, Signal.TRACES) for sql in texts}
         self._context = TraceContext(evaluators)
-        self._clock = clock
 
     def choose(self, batch: Batch, room: int) -> Choice:
-        """At most so many questions about a batch. Never about spans of a judge."""
-        choice = Choice()
+        """At most so many samples of a batch. Never spans of a judge."""
+        choice, now = Choice(), self._clock()
         self._context.remember(batch)
-        holds: dict[str, np.ndarray] = {}
-        judgeable: np.ndarray | None = None
         for evaluator in self._evaluators:
-            for sql in {self._where or "", evaluator.where} - holds.keys():
-                holds[sql] = (
-                    self._conditions[sql].rows(batch, self._log, _COMPLAINT) if sql else np.ones(len(batch), bool)
-                )
-            fits = holds[self._where or ""] & holds[evaluator.where]
-            if fits.any():
-                judgeable = ~own_spans(batch) if judgeable is None else judgeable
-                self._ask(evaluator, batch, fits & judgeable, choice, room)
+            # The share first, for all else costs more: conditions, and columns, of a hundredth of the rows.
+            share = chosen(batch.column(f"{evaluator.choose_by}_id"), evaluator.share, evaluator.name)
+            rows = self._fitting(batch.filter(pa.array(share)), evaluator)
+            choice.sampled[evaluator.name] += len(rows)
+            choice.left_out[evaluator.name] += max(0, len(rows) - room)
+            if len(rows) > room:
+                rows = rows.filter(pa.array(np.arange(len(rows)) < room))
+            if len(rows):
+                room -= len(rows)
+                context = self._context.of(rows) if evaluator.needs_trace else None
+                probability = inclusion_probability(evaluator.share)
+                choice.samples.append(to_queue(rows, evaluator, probability, now, context, self._context.columns))
         return choice
 
-    def _ask(self, evaluator: Evaluator, batch: Batch, fits: np.ndarray, choice: Choice, room: int) -> None:
-        name = evaluator.name
-        taken = fits & chosen(batch.column(f"{evaluator.choose_by}_id"), evaluator.share, name)
-        choice.matched[name] += int(fits.sum())
-        choice.sampled[name] += int(taken.sum())
-        # Making a question costs as much as taking in ten spans: none is made to be thrown away.
-        beyond = np.flatnonzero(taken)[max(0, room - len(choice.samples)) :]
-        choice.left_out[name] += len(beyond)
-        taken[beyond] = False
-        if not taken.any():
-            return
-        rows = batch.filter(pa.array(taken))
-        trace = self._context.of(rows) if evaluator.needs_trace else None
-        asked, skipped = questions(rows, evaluator, trace=trace)
-        for each in skipped:
-            choice.missing[name, each.missing] += 1
-        if asked:
-            choice.samples += self._samples(rows, asked)
-
-    def _samples(self, rows: Batch, asked: Sequence[Question]) -> list[Sample]:
-        names = ("service_name", "user_id", "session_id", "output")
-        columns = [rows.column(name).to_pylist() for name in ("trace_id", "span_id", *names)]
-        spans = {(trace, span): told for trace, span, *told in zip(*columns, strict=True)}
-        now = self._clock()
-        return [self._sample(question, now, spans) for question in asked]
-
-    def _sample(self, question: Question, now: float, spans: dict[tuple[Any, ...], list[Any]]) -> Sample:
-        service, user, session, output = spans[question.trace_id or None, question.span_id or None]
-        excerpt = conversation(output, "assistant")[: self._excerpt] if output and self._excerpt else ""
-        return Sample(question, now, service, user, session, excerpt)
+    def _fitting(self, rows: Batch, evaluator: Evaluator) -> Batch:
+        """Those that fit the conditions and are not of a judge."""
+        for sql in filter(None, dict.fromkeys((self._where, evaluator.where))):
+            if len(rows):
+                holds = self._conditions[sql].rows(rows, self._log, _COMPLAINT)
+                rows = rows if holds.all() else rows.filter(pa.array(holds))
+        if len(rows) and (own := own_spans(rows)).any():
+            rows = rows.filter(pa.array(~own))
+        return rows

@@ -23,11 +23,12 @@ from spanmill.processors.llm_judge.choosing import Chooser
 from spanmill.processors.llm_judge.config import LlmJudgeProcessorConfig
 from spanmill.processors.llm_judge.measures import Measures
 from spanmill.processors.llm_judge.models import Models
+from spanmill.processors.llm_judge.questioning import Questioner
 from spanmill.processors.llm_judge.worker import Worker
 from spanmill.signal import Signal
 
-_PREFERENCE: Final = BatchPreference(min_items=5_000, max_age_seconds=0.5)
-"""Choosing costs less for many spans at once."""
+_PREFERENCE: Final = BatchPreference(min_items=20_000, max_age_seconds=2.0)
+"""Choosing costs some milliseconds, however few the spans."""
 
 
 class JudgeConsumer:
@@ -73,7 +74,7 @@ class JudgeConsumer:
         except OSError as error:
             raise StartError(self._name, f"{error.filename}: {error.strerror}") from error
         excerpt = config.alerts.text_characters if config.alerts else 0
-        self._chooser = Chooser(evaluators, config.where, excerpt, settings.log, self._clock)
+        self._chooser = Chooser(evaluators, config.where, settings.log, self._clock)
         await self._book.open()
         models = Models(config, [each.model for each in evaluators], self._spending, settings.log, self._book.save)
         self._models = models
@@ -87,9 +88,10 @@ class JudgeConsumer:
         if Signal.LOGS not in self._outlets:
             settings.log.warning("nobody takes what the judge finds: no exporter of the pipeline takes logs")
         self._measures.watch(self._spending, models.by_model())
+        by_name = {each.name: each for each in evaluators}
         self._worker = Worker(
-            self._queue, self._outlets, models, {each.name: each for each in evaluators}, self._book,
-            self._measures, settings.log, most=config.concurrency * len(models.by_model()),
+            self._queue, self._outlets, models, by_name, Questioner(by_name, excerpt), self._book, self._measures,
+            settings.log, utilization=host.utilization, most=config.concurrency * len(models.by_model()),
             max_age_seconds=config.max_age, remembered=config.remember_answers, alerts=self._alerts, clock=self._clock,
         )  # fmt: skip
         settings.metrics.gauge("spanmill_llm_judge_waiting_samples", self._waiting, processor=str(settings.id))
@@ -119,9 +121,9 @@ class JudgeConsumer:
             await journal.append(packed)
         except Busy as busy:
             self._complain(busy.reason)
-            self._measures.queued(choice.samples, "queue_full")
+            self._measures.queued(choice.queued, "queue_full")
         else:
-            self._measures.queued(choice.samples)
+            self._measures.queued(choice.queued)
 
     async def drain(self) -> None:
         if self._worker is not None:

@@ -22,14 +22,16 @@ class TraceContext:
     """
 
     def __init__(self, evaluators: Iterable[Evaluator]) -> None:
-        operations = {
-            source.operation
+        sources = [
+            source
             for evaluator in evaluators
-            for sources in evaluator.variables.values()
-            for source in sources
+            for variable in evaluator.variables.values()
+            for source in variable
             if source.of_trace
-        }
-        self._operations = pa.array(sorted(operations), pa.string())
+        ]
+        self._operations = pa.array(sorted({source.operation for source in sources}), pa.string())
+        self.columns = tuple(sorted({"trace_id", "start_time", "operation", *(each.held_in for each in sources)}))
+        """Those that some evaluator reads."""
         self._held: deque[Batch] = deque()
         self._rows = self._bytes = 0
 
@@ -40,6 +42,7 @@ class TraceContext:
         wanted = batch.filter(pc.is_in(batch.column("operation"), self._operations))
         if not len(wanted):
             return
+        wanted = Batch(wanted.signal, wanted.records)  # and nothing of the batch that they came in
         self._held.append(wanted)
         self._rows, self._bytes = self._rows + len(wanted), self._bytes + wanted.nbytes
         while len(self._held) > 1 and (self._rows > _MOST_ROWS or self._bytes > _MOST_BYTES):
@@ -48,7 +51,7 @@ class TraceContext:
 
     def of(self, rows: Batch) -> Batch:
         """The remembered spans of the traces of these rows; none of the rows themselves unless they are remembered."""
-        traces = pc.unique(rows.records.column("trace_id"))
-        parts = [part.filter(pc.is_in(part.records.column("trace_id"), traces)) for part in self._held]
+        traces = pc.unique(rows.record_column("trace_id"))
+        parts = [part.filter(pc.is_in(part.record_column("trace_id"), traces)) for part in self._held]
         parts = [part for part in parts if len(part)]
         return Batch.concat(parts) if parts else rows.slice(0, 0)

@@ -33,12 +33,11 @@ def traceparent(trace_id: bytes, span_id: bytes) -> str:
 
 def own_spans(batch: Batch) -> np.ndarray:
     """For each span whether it is of a judge, as booleans."""
-    records = batch.records
-    marked = has(records.column("attributes"), ATTRIBUTE)
-    scope = records.column("scope")
+    marked = has(batch.record_column("attributes"), ATTRIBUTE)
+    scope = batch.record_column("scope")
     scopes = pc.equal(scope.dictionary.field("scope").field("name"), SCOPE).fill_null(False)
     of_scope = scopes.take(scope.indices).fill_null(False)
-    of_trace = pc.starts_with(records.column("trace_id"), _TRACE_PREFIX).fill_null(False)
+    of_trace = pc.starts_with(batch.record_column("trace_id"), _TRACE_PREFIX).fill_null(False)
     found: np.ndarray = marked | _booleans(of_scope) | _booleans(of_trace)
     return found
 

@@ -1,7 +1,6 @@
 """The metrics of one llm_judge processor."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from spanmill.judge.asking import Asking
@@ -9,7 +8,6 @@ from spanmill.judge.model import Reply
 from spanmill.judge.spending import Spending
 from spanmill.processors.llm_judge.choosing import Choice
 from spanmill.processors.llm_judge.outcomes import SKIPPED, Outcome
-from spanmill.processors.llm_judge.samples import Sample
 from spanmill.telemetry.metrics import Labels, Metrics
 
 _PREFIX: Final = "spanmill_llm_judge_"
@@ -25,26 +23,23 @@ class Measures:
 
     def chose(self, choice: Choice, left_out_because: str) -> None:
         """A batch was looked at."""
-        for name, counted in (("matched_spans", choice.matched), ("sampled_spans", choice.sampled)):
-            for evaluator, count in counted.items():
-                self._count(name, count, evaluator=evaluator)
+        for evaluator, count in choice.sampled.items():
+            self._count("sampled_spans", count, evaluator=evaluator)
         for evaluator, count in choice.left_out.items():
             if count:
                 self._count("samples", count, evaluator=evaluator, outcome=SKIPPED, reason=left_out_because)
-        for (evaluator, variable), count in choice.missing.items():
-            self._count("samples", count, evaluator=evaluator, outcome=SKIPPED, reason=f"missing_{variable}")
 
-    def queued(self, samples: Iterable[Sample], lost_because: str = "") -> None:
-        """These are in the queue; or they are not, for the reason."""
-        for evaluator, count in Counter(sample.question.evaluator for sample in samples).items():
+    def queued(self, samples: Mapping[str, int], lost_because: str = "") -> None:
+        """So many of each evaluator are in the queue; or they are not, for the reason."""
+        for evaluator, count in samples.items():
             if lost_because:
                 self._count("samples", count, evaluator=evaluator, outcome=SKIPPED, reason=lost_because)
             else:
                 self._count("queued_samples", count, evaluator=evaluator)
 
-    def ended(self, evaluator: str, outcome: Outcome) -> None:
-        """A sample is done."""
-        self._count("samples", 1, evaluator=evaluator, outcome=outcome.result, reason=outcome.reason)
+    def ended(self, evaluator: str, outcome: Outcome, count: int = 1) -> None:
+        """So many samples are done."""
+        self._count("samples", count, evaluator=evaluator, outcome=outcome.result, reason=outcome.reason)
 
     def lost(self, reason: str) -> None:
         """A record of the queue cannot be read; how many samples it had is not known."""

@@ -7,7 +7,7 @@ from spanmill.judge.answers import Unparsable, Verdict
 from spanmill.judge.evaluator import Evaluator
 from spanmill.judge.model import Reply
 from spanmill.llm.evaluations import Evaluation
-from spanmill.processors.llm_judge.samples import Sample
+from spanmill.processors.llm_judge.questioning import Sample
 
 SCORED: Final = "scored"
 FAILED: Final = "failed"

@@ -27,9 +27,9 @@ class Progress:
         """A record was read; it has these questions."""
         self._records[sequence] = _Record(len(keys), list(keys))
 
-    def end(self, sequence: int) -> None:
-        """One question of the record is done."""
-        self._records[sequence].left -= 1
+    def end(self, sequence: int, count: int = 1) -> None:
+        """So many questions of the record are done."""
+        self._records[sequence].left -= count
 
     def advance(self) -> tuple[int, list[bytes]] | None:
         """The last record up to which everything is done, with the keys of the questions that are done with it."""

@@ -35,9 +35,9 @@ class Told(NamedTuple):
 class Teller:
     """Belongs to the event loop. Any number may wait in it."""
 
-    def __init__(self, outlets: Mapping[Signal, Outlet], book: JudgeBook, under_way: Callable[[], int]) -> None:
-        """`under_way`: how many questions there are that may still be told of, those included that wait here."""
-        self._outlets, self._book, self._under_way = outlets, book, under_way
+    def __init__(self, outlets: Mapping[Signal, Outlet], book: JudgeBook, most: Callable[[], int]) -> None:
+        """`most`: how many may be told together. They do not wait for more when there are so many."""
+        self._outlets, self._book, self._most = outlets, book, most
         self._waiting: list[Told] = []
         self._enough = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -56,7 +56,7 @@ class Teller:
             self._tasks.add(self._task)
             self._task.add_done_callback(self._tasks.discard)
         self._waiting.append(told)
-        if len(self._waiting) >= self._under_way():
+        if len(self._waiting) >= self._most():
             self._enough.set()
         await asyncio.shield(self._task)
 

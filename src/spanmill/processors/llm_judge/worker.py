@@ -34,16 +34,24 @@ from spanmill.processors.llm_judge.outcomes import (
 )
 from spanmill.processors.llm_judge.own_calls import OwnCall
 from spanmill.processors.llm_judge.progress import Progress
-from spanmill.processors.llm_judge.samples import Sample, samples_of
+from spanmill.processors.llm_judge.questioning import Questioner, Sample
+from spanmill.processors.llm_judge.samples import Samples, samples_of
 from spanmill.processors.llm_judge.telling import Teller, Told
 from spanmill.signal import Signal
 from spanmill.telemetry.logs import Log
+from spanmill.utilization import Utilization
 
 _DRAIN_SECONDS: Final = 2.0
 """How long what is under way may take to end when the daemon stops. The rest is asked after the next start."""
 _READ_AGAIN_SECONDS: Final = 1.0
-_IN_HAND: Final = 8
+_IN_HAND: Final = 16
 """Samples for each question that is asked at a time: the others' verdicts are on their way out."""
+_AT_ONCE: Final = 16
+"""Questions that are made together."""
+_BUSY: Final = 0.5
+"""Of the time senders' requests are being worked on: the daemon has better things to do."""
+_ROUND, _ROUND_SECONDS = 4, 10.0
+"""So many questions begin in so long while it is so: together, since verdicts that go out together cost half."""
 
 
 class Worker:
@@ -51,18 +59,19 @@ class Worker:
 
     def __init__(
         self, queue: Inlet, outlets: Mapping[Signal, Outlet], models: Models, evaluators: Mapping[str, Evaluator],
-        book: JudgeBook, measures: Measures, log: Log, *,
+        questioner: Questioner, book: JudgeBook, measures: Measures, log: Log, *, utilization: Utilization,
         most: int, max_age_seconds: float, remembered: int, alerts: Alerts | None, clock: Callable[[], float],
     ) -> None:  # fmt: skip
         """`most`: questions that are asked at a time. `clock`: seconds since 1970."""
-        self._queue, self._models, self._evaluators = queue, models, evaluators
+        self._queue, self._models, self._evaluators, self._questioner = queue, models, evaluators, questioner
+        self._utilization, self._round_began, self._asked_in_round = utilization, 0.0, 0
         self._book, self._measures, self._log, self._alerts, self._clock = book, measures, log, alerts, clock
         self._max_age, self._most_remembered = max_age_seconds, remembered
         self._room, self._hands = asyncio.Semaphore(most), asyncio.Semaphore(most * _IN_HAND)
         self._progress = Progress()
         self._tasks: set[asyncio.Task[None]] = set()
         self._in_hand: set[bytes] = set()
-        self._teller = Teller(outlets, book, lambda: len(self._in_hand))
+        self._teller = Teller(outlets, book, lambda: min(self.left, most * _IN_HAND // 2))
         self._asking: dict[bytes, asyncio.Future[None]] = {}
         self._verdicts: OrderedDict[bytes, Verdict] = OrderedDict()
         self._task: asyncio.Task[None] | None = None
@@ -99,17 +108,44 @@ class Worker:
             if record is None:
                 await self._queue.reader.wait()
                 continue
-            samples = await self._load(record)
-            self._progress.begin(record.sequence, [sample.question.key for sample in samples])
+            found = await self._load(record)
+            self._progress.begin(record.sequence, [key for samples in found for key in samples.question_keys()])
             self._commit()
-            for sample in samples:
-                await self._hands.acquire()
-                await self._room.acquire()
-                task = asyncio.create_task(self._finish(record.sequence, sample), name="judge question")
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+            for samples in found:
+                for part in samples.parts(_AT_ONCE):
+                    await self._begin(record.sequence, part)
 
-    async def _load(self, record: Record) -> list[Sample]:
+    async def _begin(self, sequence: int, samples: Samples) -> None:
+        """Make the questions of some samples, and begin to ask them."""
+        if self._clock() >= samples.queued_at + self._max_age:
+            self._end(sequence, samples.evaluator, skipped("too_old"), len(samples))
+            return
+        try:
+            ready, others = await asyncio.to_thread(self._questioner.ask, samples)
+        except Exception as error:  # noqa: BLE001 - as in `_finish`
+            self._log.error("questions cannot be made by a defect", defect=type(error).__name__)
+            self._end(sequence, samples.evaluator, failed("defect"), len(samples))
+            return
+        for reason, count in others.items():
+            self._end(sequence, samples.evaluator, skipped(reason), count)
+        for sample in ready:
+            await self._give_way()
+            await self._hands.acquire()
+            await self._room.acquire()
+            task = asyncio.create_task(self._finish(sequence, sample), name="judge question")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _give_way(self) -> None:
+        """While the way in is busy, ask a round and rest: a verdict takes as much of a core as some thirty spans."""
+        now = asyncio.get_running_loop().time
+        if self._asked_in_round >= _ROUND and self._utilization.share > _BUSY:
+            await asyncio.sleep(self._round_began + _ROUND_SECONDS - now())
+        if now() >= self._round_began + _ROUND_SECONDS:
+            self._round_began, self._asked_in_round = now(), 0
+        self._asked_in_round += 1
+
+    async def _load(self, record: Record) -> list[Samples]:
         while True:
             try:
                 return await asyncio.to_thread(lambda: samples_of(record.load()))
@@ -138,23 +174,24 @@ class Worker:
             except Exception as error:  # noqa: BLE001 - a defect must not end the judging of others
                 self._log.error("judging failed by a defect", defect=type(error).__name__)
                 outcome = failed("defect")
-            self._measures.ended(sample.question.evaluator, outcome)
-            self._progress.end(sequence)
-            self._commit()
+            self._end(sequence, sample.question.evaluator, outcome)
         finally:
             self._hands.release()
+
+    def _end(self, sequence: int, evaluator: str, outcome: Outcome, count: int = 1) -> None:
+        """So many samples of a record are done."""
+        self._measures.ended(evaluator, outcome, count)
+        self._progress.end(sequence, count)
+        self._commit()
 
     async def _judge(self, sample: Sample, turn: ExitStack) -> Outcome:
         """`turn` is closed when another question may be asked."""
         question = sample.question
-        evaluator = self._evaluators.get(question.evaluator)
         if question.key in self._in_hand or self._teller.holds(question.key):
             return skipped("already_judged")
-        if evaluator is None or evaluator.template_hash != question.template_hash:
-            return skipped("evaluator_changed")
         self._in_hand.add(question.key)
         try:
-            return await self._ask_and_tell(sample, evaluator, turn)
+            return await self._ask_and_tell(sample, self._evaluators[question.evaluator], turn)
         finally:
             self._in_hand.discard(question.key)
 

@@ -19,6 +19,7 @@ from spanmill.names import ComponentId, PipelineId
 from spanmill.pipeline import MeasuredTransform, Pipeline
 from spanmill.signal import Signal
 from spanmill.telemetry.metrics import Metrics
+from spanmill.utilization import Utilization
 from tests.extensions.credentials import authenticator
 from tests.logs import CapturedLog
 from tests.processors.pii_masking.masks import Running as Masking
@@ -198,7 +199,8 @@ def masked() -> Iterator[tuple[KeepingHost, MemoryJournal]]:
     with ThreadPoolExecutor(1) as threads:
         host.intakes[Signal.LOGS] = SignalIntake(  # type: ignore[assignment]
             ComponentId("otlp"), Signal.LOGS, [Pipeline(LOGS, [masking], journal)],
-            max_batch_bytes=1 << 20, dedup=True, executor=threads, metrics=metrics, log=CapturedLog(),
+            max_batch_bytes=1 << 20, dedup=True, executor=threads, utilization=Utilization(), metrics=metrics,
+            log=CapturedLog(),
         )  # fmt: skip
         yield host, journal
 
