@@ -4,7 +4,8 @@
 
 Both run at the same time, with gen_ai_normalizer and Parquet, and both are sent the same 100,000 calls of a model
 (1.3 KB each, 100 in a request) as fast as they take them over gRPC: whatever else the machine does befalls both. The
-judge asks `relevance` of a model in another process that answers in 200 ms, four at a time.
+judge asks `relevance` of a model in another process that answers in 200 ms, four at a time. Before that come 40,000
+other calls: a daemon that has just begun is not busy yet, and at 5 % the judge's queue is full then.
 
 When the first of the two has everything, what both took in until then and the CPU that they used for it are compared:
 the median of the rounds, and its standard error. Two collectors without a judge are compared in the same way, so that
@@ -38,7 +39,7 @@ from rich.table import Table
 from spanmill.generate.collector import Collector, free_ports, own_page, storing_configuration
 
 SHARES = (0.0, 0.01, 0.05)
-_SPANS, _AT_ONCE, _WARM_UP = 100, 8, 20
+_SPANS, _AT_ONCE, _WARM_UP = 100, 8, 400
 _ANSWER_SECONDS = 0.2
 _ALONE_SECONDS = 5.0
 
@@ -58,6 +59,15 @@ class Measured:
     verdicts_per_second: float
     verdict_ms: float
     """Milliseconds of CPU for one when nothing is sent."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What is sent, and what before that."""
+
+    file: Path
+    requests: int
+    before: Path
 
 
 class Side:
@@ -106,17 +116,17 @@ def running(share: float, model: str) -> Iterator[Side]:
             yield Side(collector, ports)
 
 
-def measure(file: Path, requests: int, share: float, model: str, *, judged_first: bool) -> Measured:
+def measure(load: Load, share: float, model: str, *, judged_first: bool) -> Measured:
     with ExitStack() as stack:
         shares = (share, 0.0) if judged_first else (0.0, share)
         sides = [stack.enter_context(running(each, model)) for each in shares]
         judged, plain = sides if judged_first else sides[::-1]
         threads = stack.enter_context(ThreadPoolExecutor(2))
-        list(threads.map(lambda side: side.send(file, _WARM_UP), sides))
+        list(threads.map(lambda side: side.send(load.before, _WARM_UP), sides))
         for side in sides:
             side.begin()
         began = time.monotonic()
-        wait([threads.submit(side.send, file, requests) for side in sides], return_when=FIRST_COMPLETED)
+        wait([threads.submit(side.send, load.file, load.requests) for side in sides], return_when=FIRST_COMPLETED)
         seconds = time.monotonic() - began
         (cpu, spans, found), (plain_cpu, plain_spans, _) = judged.so_far(), plain.so_far()
         threads.shutdown()
@@ -184,14 +194,15 @@ def main() -> None:
         return
     runs: dict[float, list[Measured]] = {share: [] for share in SHARES}
     with tempfile.TemporaryDirectory(prefix="spanmill-bench-") as name, model_server() as model:
-        file, random = Path(name) / "requests.bin", Random(0)
+        load, random = Load(Path(name) / "requests.bin", options.requests, Path(name) / "before.bin"), Random(0)
         # Of now: the judge's own spans go into the same files.
         start = time.time_ns() - 1_000 * 10**9
-        made = (payloads.request(random, _SPANS, payloads.LLM, start) for _ in range(options.requests))
-        payloads.write_requests(file, list(made))
+        for file, count in ((load.before, _WARM_UP), (load.file, load.requests)):
+            made = (payloads.request(random, _SPANS, payloads.LLM, start) for _ in range(count))
+            payloads.write_requests(file, list(made))
         for number in range(options.rounds):
             for share in SHARES:
-                runs[share].append(measure(file, options.requests, share, model, judged_first=number % 2 == 1))
+                runs[share].append(measure(load, share, model, judged_first=number % 2 == 1))
                 if options.json:
                     print(json.dumps({"share": share, **vars(runs[share][-1])}), flush=True)
     _show(runs)

@@ -1,5 +1,8 @@
 """Rows that were put together are the rows of the parts, whichever columns are asked for, and in which order."""
 
+import gc
+import weakref
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -72,6 +75,24 @@ def test_only_the_columns_that_are_asked_for_are_made() -> None:
     joined = JoinedRecords([spans(10, first).records for first in (1, 11)])
     Batch(Signal.TRACES, joined).column("span_id")
     assert set(joined._columns) == {"span_id"}
+
+
+def test_what_is_kept_whole_does_not_keep_what_it_was_made_of() -> None:
+    joined = JoinedRecords([spans(10, first).records for first in (1, 11)])
+    made_of = weakref.ref(joined)
+    kept = Batch(Signal.TRACES, joined).whole()
+    del joined
+    gc.collect()
+    assert made_of() is None
+    assert len(kept) == 20
+
+
+def test_a_batch_counts_the_bytes_of_its_parts() -> None:
+    parts = [spans(10, first) for first in (1, 11)]
+    together = Batch.concat(parts)
+    assert together.nbytes == sum(part.nbytes for part in parts)
+    few = together.filter(pa.array([True] + [False] * 19))
+    assert few.nbytes == few.records.nbytes < together.nbytes
 
 
 def test_a_column_that_is_not_there_is_said_to_be_missing() -> None:

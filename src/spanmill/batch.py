@@ -43,8 +43,13 @@ class Batch:
     def nbytes(self) -> int:
         """Bytes of Arrow data that the rows stand on: what a journal counts. Worked out once."""
         if self._nbytes is None:
-            self._nbytes = int(self._held.nbytes)
+            held = self._held if isinstance(self._held, JoinedRecords) else self.records
+            self._nbytes = int(held.nbytes)
         return self._nbytes
+
+    def whole(self) -> "Batch":
+        """The same with every column made. What is kept for long is not to keep what it was put together of."""
+        return Batch(self.signal, self.records)
 
     def filter(self, keep: pa.BooleanArray) -> "Batch":
         """The rows where `keep` is true (null counts as false)."""

@@ -19,7 +19,7 @@ def pack(deposits: Iterable[Deposit], digests: Sequence[bytes], *, held: bytes |
     for journal, batch in deposits:
         if held is None or not journal.holds(held):
             parts.setdefault(journal, []).append(batch)
-    return [(journal, journal.pack(Batch.concat(ways), digests)) for journal, ways in parts.items()]
+    return [(journal, journal.pack(Batch.concat(ways).whole(), digests)) for journal, ways in parts.items()]
 
 
 async def append(packs: Packs) -> None:

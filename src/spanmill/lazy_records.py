@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 _FEW = 20
-"""One row of so many costs less taken out by itself than copied with all others."""
+"""One row of so many costs less taken out by itself than copied with all others, of a nested column."""
 
 
 class LazyRecords(ABC):
@@ -20,10 +20,6 @@ class LazyRecords(ABC):
     def __init__(self, schema: pa.Schema, num_rows: int) -> None:
         self.schema, self.num_rows = schema, num_rows
         self._columns: dict[str, pa.Array] = {}
-
-    @property
-    def nbytes(self) -> int:
-        return int(self.whole().nbytes)
 
     def column(self, name: str) -> pa.Array:
         """One column. Raises `KeyError`."""
@@ -53,6 +49,7 @@ class JoinedRecords(LazyRecords):
 
     @property
     def nbytes(self) -> int:
+        """As of a `RecordBatch`."""
         return sum(part.nbytes for part in self.parts)
 
     def chunks(self, name: str) -> list[pa.Array]:
@@ -93,13 +90,14 @@ class TakenRecords(LazyRecords):
 
     def _make(self, name: str) -> dict[str, pa.Array]:
         kind = self.schema.field(name).type
-        if not 0 < self.num_rows * _FEW < self._source.num_rows or pa.types.is_dictionary(kind):
-            return {name: self._source.column(name).take(self._rows)}
-        if pa.types.is_nested(kind):  # of which Arrow would copy all
+        if self.num_rows and _is_flat(kind):
+            taken = self._source.flat.take(self._rows).combine_chunks()
+            return {name: taken.column(name).chunk(0) for name in taken.column_names if name not in self._columns}
+        if 0 < self.num_rows * _FEW < self._source.num_rows and not pa.types.is_dictionary(kind):
+            # Row by row: Arrow would put all of it together, too.
             column = pa.chunked_array(self._source.chunks(name))
             return {name: pa.concat_arrays([column.slice(row, 1).chunk(0) for row in self._rows.to_pylist()])}
-        taken = self._source.flat.take(self._rows).combine_chunks()
-        return {name: taken.column(name).chunk(0) for name in taken.column_names if name not in self._columns}
+        return {name: self._source.column(name).take(self._rows)}
 
 
 def _schema(parts: Sequence[pa.RecordBatch]) -> pa.Schema:

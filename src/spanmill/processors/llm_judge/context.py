@@ -39,10 +39,9 @@ class TraceContext:
         """Take from the batch what may be needed."""
         if not len(self._operations):
             return
-        wanted = batch.filter(pc.is_in(batch.column("operation"), self._operations))
+        wanted = batch.filter(pc.is_in(batch.column("operation"), self._operations)).whole()
         if not len(wanted):
             return
-        wanted = Batch(wanted.signal, wanted.records)  # and nothing of the batch that they came in
         self._held.append(wanted)
         self._rows, self._bytes = self._rows + len(wanted), self._bytes + wanted.nbytes
         while len(self._held) > 1 and (self._rows > _MOST_ROWS or self._bytes > _MOST_BYTES):

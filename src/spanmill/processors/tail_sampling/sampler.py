@@ -81,7 +81,7 @@ class Sampler:
         self.upto = records[-1].sequence
         if not readable:
             return
-        batch = Batch.concat(batches)
+        batch = Batch.concat(batches).whole()
         items = [len(each) for each in batches]
         rows = _Rows.of(batch, readable, items)
         slots = self.index.slots(rows.ids)
