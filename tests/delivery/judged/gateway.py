@@ -211,7 +211,10 @@ def _is_over(made: Run, ports: Mapping[str, int]) -> bool:
         return False
     made.pages = {"quality": _page(ports["quality"]), "calls": _page(ports["calls"])}
     shown = made.series("quality", "llm_evaluations_total", source="judge")
-    return shown >= len(judged(made.sent)) and made.series("calls", "llm_requests_total") >= TRACES
+    if shown < len(judged(made.sent)) or made.series("calls", "llm_requests_total") < TRACES:
+        return False
+    # A sample is done, and counted, a moment after its verdict is out.
+    return not own_page(ports["own"])["spanmill_llm_judge_waiting_samples"]
 
 
 def _is_spent(made: Run, ports: Mapping[str, int]) -> bool:
