@@ -90,7 +90,7 @@ class Batch:
         """The public table, or only the columns named."""
         from spanmill.schema import TABLES
 
-        return TABLES[self.signal].of(self._held if columns else self.records, columns)
+        return TABLES[self.signal].of(self._held, columns)
 
     def stored(self) -> pa.Table:
         """The public table and what it leaves out, as storage keeps it."""

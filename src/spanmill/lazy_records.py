@@ -90,10 +90,12 @@ class TakenRecords(LazyRecords):
 
     def _make(self, name: str) -> dict[str, pa.Array]:
         kind = self.schema.field(name).type
-        if self.num_rows and _is_flat(kind):
+        if not self.num_rows:
+            return {name: self._source.chunks(name)[0].slice(0, 0)}
+        if _is_flat(kind):
             taken = self._source.flat.take(self._rows).combine_chunks()
             return {name: taken.column(name).chunk(0) for name in taken.column_names if name not in self._columns}
-        if 0 < self.num_rows * _FEW < self._source.num_rows and not pa.types.is_dictionary(kind):
+        if self.num_rows * _FEW < self._source.num_rows and not pa.types.is_dictionary(kind):
             # Row by row: Arrow would put all of it together, too.
             column = pa.chunked_array(self._source.chunks(name))
             return {name: pa.concat_arrays([column.slice(row, 1).chunk(0) for row in self._rows.to_pylist()])}

@@ -68,7 +68,7 @@ class Condition:
 
     def _read(self, batch: Batch) -> dict[str, pa.Array]:
         columns = {name: batch.column(name) for name in self._columns}
-        return columns | {attribute.name: _values(batch.records, attribute) for attribute in self._attributes}
+        return columns | {attribute.name: _values(batch, attribute) for attribute in self._attributes}
 
     def _ask(self, query: str, columns: dict[str, pa.Array], length: int) -> pa.BooleanArray:
         if not length:
@@ -88,10 +88,10 @@ def _tried(node: dict[str, object]) -> dict[str, object]:
     return attempt | {"children": [node]}
 
 
-def _values(records: pa.RecordBatch, attribute: Attribute) -> pa.StringArray:
+def _values(batch: Batch, attribute: Attribute) -> pa.StringArray:
     """The attribute's text in each row, null where there is none: what the map column would give."""
     if attribute.column == "attributes":
-        return values_to_text(get(records.column("attributes"), attribute.key))
-    resource = records.column("resource")
+        return values_to_text(get(batch.record_column("attributes"), attribute.key))
+    resource = batch.record_column("resource")
     texts = values_to_text(get(resource.dictionary.field("resource").field("attributes"), attribute.key))
     return texts.take(resource.indices)

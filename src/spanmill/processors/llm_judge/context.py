@@ -39,18 +39,20 @@ class TraceContext:
         """Take from the batch what may be needed."""
         if not len(self._operations):
             return
-        wanted = batch.filter(pc.is_in(batch.column("operation"), self._operations)).whole()
+        wanted = batch.filter(pc.is_in(batch.column("operation"), self._operations))
         if not len(wanted):
             return
+        wanted = wanted.whole()
         self._held.append(wanted)
         self._rows, self._bytes = self._rows + len(wanted), self._bytes + wanted.nbytes
         while len(self._held) > 1 and (self._rows > _MOST_ROWS or self._bytes > _MOST_BYTES):
             gone = self._held.popleft()
             self._rows, self._bytes = self._rows - len(gone), self._bytes - gone.nbytes
 
-    def of(self, rows: Batch) -> Batch:
-        """The remembered spans of the traces of these rows; none of the rows themselves unless they are remembered."""
+    def of(self, rows: Batch) -> Batch | None:
+        """The remembered spans of the traces of these rows; none of the rows themselves unless they are remembered.
+        None: there are none."""
         traces = pc.unique(rows.record_column("trace_id"))
         parts = [part.filter(pc.is_in(part.record_column("trace_id"), traces)) for part in self._held]
         parts = [part for part in parts if len(part)]
-        return Batch.concat(parts) if parts else rows.slice(0, 0)
+        return Batch.concat(parts) if parts else None

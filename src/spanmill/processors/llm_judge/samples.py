@@ -78,7 +78,7 @@ def to_queue(
     rows: Rows, evaluator: Evaluator, probability: float, queued_at: float, context: Rows | None, kept: Sequence[str]
 ) -> pa.RecordBatch:
     """These spans as samples of an evaluator. `context`: other spans of their traces, of which these columns are kept;
-    None: it needs none."""
+    None: there are none."""
     sources = [source for each in evaluator.variables.values() for source in each if not source.of_trace]
     names = dict.fromkeys([*OF_QUESTIONS, *OF_SPAN, *(source.held_in for source in sources)])
     columns = {name: rows.column(name) for name in names}

@@ -71,15 +71,10 @@ class Worker:
         self._progress = Progress()
         self._tasks: set[asyncio.Task[None]] = set()
         self._in_hand: set[bytes] = set()
-        self._teller = Teller(outlets, book, lambda: min(self.left, most * _IN_HAND // 2))
+        self._teller = Teller(outlets, book, lambda: min(self._progress.left, most * _IN_HAND // 2))
         self._asking: dict[bytes, asyncio.Future[None]] = {}
         self._verdicts: OrderedDict[bytes, Verdict] = OrderedDict()
         self._task: asyncio.Task[None] | None = None
-
-    @property
-    def left(self) -> int:
-        """Samples that were read and are not done."""
-        return self._progress.left
 
     def start(self, fatal: Callable[[BaseException], None]) -> None:
         """Begin where the cursor is. `fatal` is called when the worker dies."""
