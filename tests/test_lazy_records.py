@@ -48,12 +48,13 @@ def test_all_rows_are_there_in_order(sizes: list[tuple[int, bool]]) -> None:
 @given(PARTS, st.data())
 def test_rows_that_are_taken_are_those_of_the_whole(sizes: list[tuple[int, bool]], data: st.DataObject) -> None:
     """Few or many, of wide or narrow columns, and rows of rows."""
-    joined = JoinedRecords(parts(sizes))
+    given_parts = parts(sizes)
+    joined = JoinedRecords(given_parts)
     count = joined.num_rows
     most = data.draw(st.sampled_from([2, 200])) if count else 0
     wanted = sorted(data.draw(st.sets(st.integers(0, max(0, count - 1)), max_size=most)))
     taken = joined.take(pa.array(wanted, pa.uint64()))
-    whole = JoinedRecords(joined.parts).whole()
+    whole = JoinedRecords(given_parts).whole()
     for name in data.draw(st.permutations(joined.schema.names)):
         assert taken.column(name).to_pylist() == whole.column(name).take(pa.array(wanted, pa.int64())).to_pylist()
     again = taken.take(pa.array(range(0, len(wanted), 2), pa.int64()))

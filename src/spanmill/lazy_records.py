@@ -6,12 +6,16 @@ Putting 5,000 spans together costs 3 us for each of them; taking the hundredth p
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import pairwise
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 _FEW = 20
-"""One row of so many costs less taken out by itself than copied with all others, of a nested column."""
+"""One row of so many costs less taken out by itself than with others of its chunk, of a nested column."""
+_NARROW_BYTES = 32
+"""Up to so many a row it costs less to put a column together than to look into each of its chunks."""
 
 
 class LazyRecords(ABC):
@@ -24,7 +28,7 @@ class LazyRecords(ABC):
     def column(self, name: str) -> pa.Array:
         """One column. Raises `KeyError`."""
         if name not in self._columns:
-            self._columns |= self._make(name)
+            self._columns[name] = self._make(name)
         return self._columns[name]
 
     def whole(self) -> pa.RecordBatch:
@@ -33,53 +37,40 @@ class LazyRecords(ABC):
 
     @abstractmethod
     def take(self, rows: pa.IntegerArray) -> "LazyRecords":
-        """Some rows, by their indices."""
+        """Some rows, by their indices, which ascend."""
 
     @abstractmethod
-    def _make(self, name: str) -> dict[str, pa.Array]:
-        """The column, and others that cost nothing beside it."""
+    def _make(self, name: str) -> pa.Array: ...
 
 
 class JoinedRecords(LazyRecords):
     """The rows of all parts, in order. Columns that a part lacks are null there."""
 
     def __init__(self, parts: Sequence[pa.RecordBatch]) -> None:
-        super().__init__(_schema(parts), sum(part.num_rows for part in parts))
-        self.parts = parts
+        self.table = _table(parts)
+        """The same, each column in the chunks that it came in."""
+        super().__init__(self.table.schema, self.table.num_rows)
+
+    @cached_property
+    def starts(self) -> np.ndarray:
+        """The first row of each chunk, and the number of rows behind them."""
+        return np.cumsum([0, *(len(chunk) for chunk in self.table.column(0).chunks)])
 
     @property
     def nbytes(self) -> int:
         """As of a `RecordBatch`."""
-        return sum(part.nbytes for part in self.parts)
-
-    def chunks(self, name: str) -> list[pa.Array]:
-        """One column as it stands in each part. Raises `KeyError`."""
-        kind = self.schema.field(name).type
-        indices = (part.schema.get_field_index(name) for part in self.parts)
-        return [
-            pa.nulls(part.num_rows, kind) if index < 0 else part.column(index)
-            for part, index in zip(self.parts, indices, strict=True)
-        ]
-
-    @cached_property
-    def flat(self) -> pa.Table:
-        """The columns that are neither nested nor dictionaries, without copying."""
-        names = [field.name for field in self.schema if _is_flat(field.type)]
-        if all(part.schema is self.schema or part.schema.equals(self.schema) for part in self.parts):
-            return pa.Table.from_batches(self.parts).select(names)
-        return pa.table({name: pa.chunked_array(self.chunks(name)) for name in names})
+        return int(self.table.nbytes)
 
     def take(self, rows: pa.IntegerArray) -> LazyRecords:
         return TakenRecords(self, rows)
 
-    def _make(self, name: str) -> dict[str, pa.Array]:
-        chunks = self.chunks(name)
-        is_dictionary = pa.types.is_dictionary(chunks[0].type)
-        return {name: _concat_dictionaries(chunks) if is_dictionary else pa.concat_arrays(chunks)}
+    def _make(self, name: str) -> pa.Array:
+        chunks = self.table.column(name).chunks
+        return _concat_dictionaries(chunks) if pa.types.is_dictionary(chunks[0].type) else pa.concat_arrays(chunks)
 
 
 class TakenRecords(LazyRecords):
-    """Rows of others, by their indices."""
+    """Rows of others, by their indices, which ascend."""
 
     def __init__(self, source: JoinedRecords, rows: pa.IntegerArray) -> None:
         super().__init__(source.schema, len(rows))
@@ -88,29 +79,46 @@ class TakenRecords(LazyRecords):
     def take(self, rows: pa.IntegerArray) -> LazyRecords:
         return TakenRecords(self._source, self._rows.take(rows))
 
-    def _make(self, name: str) -> dict[str, pa.Array]:
-        kind = self.schema.field(name).type
+    def _make(self, name: str) -> pa.Array:
+        column = self._source.table.column(name)
         if not self.num_rows:
-            return {name: self._source.chunks(name)[0].slice(0, 0)}
-        if _is_flat(kind):
-            taken = self._source.flat.take(self._rows).combine_chunks()
-            return {name: taken.column(name).chunk(0) for name in taken.column_names if name not in self._columns}
-        if self.num_rows * _FEW < self._source.num_rows and not pa.types.is_dictionary(kind):
-            # Row by row: Arrow would put all of it together, too.
-            column = pa.chunked_array(self._source.chunks(name))
-            return {name: pa.concat_arrays([column.slice(row, 1).chunk(0) for row in self._rows.to_pylist()])}
-        return {name: self._source.column(name).take(self._rows)}
+            return column.chunk(0).slice(0, 0)
+        if pa.types.is_dictionary(column.type):
+            return self._source.column(name).take(self._rows)
+        # Of more than a chunk Arrow puts all rows together to take some of them out.
+        if pa.types.is_nested(column.type) and self.num_rows * _FEW < len(column):
+            return pa.concat_arrays([column.slice(row, 1).chunk(0) for row in self._rows.to_pylist()])
+        if column.nbytes < len(column) * _NARROW_BYTES:
+            return pa.concat_arrays(column.take(self._rows).chunks)
+        chunks = column.chunks
+        return pa.concat_arrays([chunks[number].take(rows) for number, rows in self._of_chunks])
+
+    @cached_property
+    def _of_chunks(self) -> list[tuple[int, pa.IntegerArray]]:
+        """The numbers of the chunks that have some of the rows, and which of theirs these are."""
+        rows, starts = np.asarray(self._rows), self._source.starts
+        cuts = np.searchsorted(rows, starts)
+        return [
+            (number, pa.array(rows[first:last].astype(np.int64) - starts[number]))
+            for number, (first, last) in enumerate(pairwise(cuts.tolist()))
+            if last > first
+        ]
 
 
-def _schema(parts: Sequence[pa.RecordBatch]) -> pa.Schema:
-    """Every column that some part has."""
-    first = parts[0].schema
-    if all(part.schema.equals(first) for part in parts[1:]):
-        return first
+def _table(parts: Sequence[pa.RecordBatch]) -> pa.Table:
+    """The parts as they are, with every column that some part has."""
+    try:
+        return pa.Table.from_batches(parts)
+    except pa.ArrowInvalid:  # their columns are not the same
+        pass
     fields: dict[str, pa.Field] = {}
     for part in parts:
         fields |= {field.name: field for field in part.schema if field.name not in fields}
-    return pa.schema(list(fields.values()))
+    chunks = {
+        name: [part.column(name) if name in part.schema.names else pa.nulls(len(part), kind.type) for part in parts]
+        for name, kind in fields.items()
+    }
+    return pa.table({name: pa.chunked_array(chunks[name]) for name in fields}, schema=pa.schema(list(fields.values())))
 
 
 def _is_flat(kind: pa.DataType) -> bool:
@@ -118,7 +126,13 @@ def _is_flat(kind: pa.DataType) -> bool:
 
 
 def _concat_dictionaries(parts: Sequence[pa.DictionaryArray]) -> pa.DictionaryArray:
-    """Dictionaries are appended and their indices shifted: Arrow cannot unify dictionaries of structs."""
+    """Dictionaries are appended and their indices shifted: Arrow cannot unify dictionaries of structs.
+
+    Most often one sender says the same in every part, and there is nothing to append.
+    """
+    longest = max((part.dictionary for part in parts), key=len)
+    if all(longest.slice(0, len(part.dictionary)).equals(part.dictionary) for part in parts):
+        return pa.DictionaryArray.from_arrays(pa.concat_arrays([part.indices for part in parts]), longest)
     indices, dictionaries, shift = [], [], 0
     for part in parts:
         indices.append(pc.add(part.indices, pa.scalar(shift, pa.int32())) if shift else part.indices)

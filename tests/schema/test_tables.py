@@ -117,7 +117,13 @@ def test_metric_columns_hold_what_the_points_say(request: ExportMetricsServiceRe
     assert batch.column("explicit_bounds").to_pylist() == bounds
 
 
-@given(st.lists(st.binary(max_size=20)), st.integers(0, 3))
+_IDS = st.one_of(
+    st.lists(st.binary(max_size=20)),
+    *(st.lists(st.one_of(st.binary(min_size=n, max_size=n), st.just(bytes(n)))) for n in (8, 16)),
+)
+
+
+@given(_IDS, st.integers(0, 3))
 def test_ids_are_lower_case_hex_and_null_when_absent(ids: list[bytes], offset: int) -> None:
     texts = hex_text(pa.array(ids, pa.binary()).slice(offset)).to_pylist()
     assert texts == [i.hex() if any(i) else None for i in ids[offset:]]

@@ -245,6 +245,7 @@ async def test_documents_of_other_spans_of_the_trace_are_found(tmp_path: Path) -
 async def test_while_senders_keep_the_daemon_busy_few_are_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(worker, "_ROUND", 4)
     monkeypatch.setattr(worker, "_ROUND_SECONDS", 0.2)
     now = asyncio.get_running_loop().time
     async with model_server(always=GOOD) as server, judging(config(server), tmp_path) as run:
@@ -254,11 +255,21 @@ async def test_while_senders_keep_the_daemon_busy_few_are_asked(
         await run.done()
         assert now() - began >= 2 * 0.2  # before the fifth, and before the ninth
         assert len(server.requests) == 10
+
+
+async def test_when_senders_are_calm_again_the_others_are_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "_ROUND", 4)
+    monkeypatch.setattr(worker, "_LOOK_SECONDS", 0.05)
+    async with model_server(always=GOOD) as server, judging(config(server), tmp_path) as run:
+        run.host.clock.time += 60
+        await run.export(calls(10))
+        await server.until(4)
         run.host.utilization.end("otlp")
         run.host.clock.time += 60
-        monkeypatch.setattr(worker, "_ROUND_SECONDS", 60.0)
-        await run.export(calls(10, 11))
         await run.done()
+        assert len(server.requests) == 10
 
 
 async def test_conditions_choose_and_failed_calls_are_no_questions(tmp_path: Path) -> None:

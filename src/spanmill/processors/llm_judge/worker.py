@@ -50,8 +50,10 @@ _AT_ONCE: Final = 16
 """Questions that are made together."""
 _BUSY: Final = 0.5
 """Of the time senders' requests are being worked on: the daemon has better things to do."""
-_ROUND, _ROUND_SECONDS = 4, 10.0
-"""So many questions begin in so long while it is so: together, since verdicts that go out together cost half."""
+_ROUND, _ROUND_SECONDS = 16, 60.0
+"""So many questions begin in so long while it is so: together, since verdicts that go out together cost a quarter."""
+_LOOK_SECONDS = 1.0
+"""After so long it is asked whether it still is."""
 
 
 class Worker:
@@ -134,8 +136,11 @@ class Worker:
     async def _give_way(self) -> None:
         """While the way in is busy, ask a round and rest: a verdict takes as much of a core as some thirty spans."""
         now = asyncio.get_running_loop().time
-        if self._asked_in_round >= _ROUND and self._utilization.share > _BUSY:
-            await asyncio.sleep(self._round_began + _ROUND_SECONDS - now())
+        while self._asked_in_round >= _ROUND and self._utilization.share > _BUSY:
+            left = self._round_began + _ROUND_SECONDS - now()
+            if left <= 0:
+                break
+            await asyncio.sleep(min(left, _LOOK_SECONDS))
         if now() >= self._round_began + _ROUND_SECONDS:
             self._round_began, self._asked_in_round = now(), 0
         self._asked_in_round += 1
