@@ -1,10 +1,10 @@
 """What a judge costs those who send: a real collector with llm_judge beside one without, at shares of 1 and 5 %.
 
-    python benchmarks/judge.py [--rounds 8] [--requests 1000]
+    python benchmarks/judge.py [--rounds 4] [--requests 4000]
 
-Both run at the same time, with gen_ai_normalizer and Parquet, and both are sent the same 100,000 calls of a model
+Both run at the same time, with gen_ai_normalizer and Parquet, and both are sent the same 400,000 calls of a model
 (1.3 KB each, 100 in a request) as fast as they take them over gRPC: whatever else the machine does befalls both. The
-judge asks `relevance` of a model in another process that answers in 200 ms, four at a time. Before that come 40,000
+judge asks `relevance` of a model in another process that answers in 200 ms, four at a time. Before that come 100,000
 other calls: a daemon that has just begun is not busy yet, and at 5 % the judge's queue is full then.
 
 When the first of the two has everything, what both took in until then and the CPU that they used for it are compared:
@@ -39,7 +39,7 @@ from rich.table import Table
 from spanmill.generate.collector import Collector, free_ports, own_page, storing_configuration
 
 SHARES = (0.0, 0.01, 0.05)
-_SPANS, _AT_ONCE, _WARM_UP = 100, 8, 400
+_SPANS, _AT_ONCE, _WARM_UP = 100, 8, 1_000
 _ANSWER_SECONDS = 0.2
 _ALONE_SECONDS = 5.0
 
@@ -184,8 +184,8 @@ async def serve() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=8)
-    parser.add_argument("--requests", type=int, default=1_000)
+    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--requests", type=int, default=4_000)
     parser.add_argument("--json", action="store_true", help="print each run too")
     parser.add_argument("--model-server", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()

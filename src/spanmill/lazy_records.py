@@ -4,7 +4,7 @@ Putting 5,000 spans together costs 3 us for each of them; taking the hundredth p
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import pairwise
 
@@ -14,8 +14,6 @@ import pyarrow.compute as pc
 
 _FEW = 20
 """One row of so many costs less taken out by itself than with others of its chunk, of a nested column."""
-_NARROW_BYTES = 32
-"""Up to so many a row it costs less to put a column together than to look into each of its chunks."""
 
 
 class LazyRecords(ABC):
@@ -85,24 +83,27 @@ class TakenRecords(LazyRecords):
             return column.chunk(0).slice(0, 0)
         if pa.types.is_dictionary(column.type):
             return self._source.column(name).take(self._rows)
-        # Of more than a chunk Arrow puts all rows together to take some of them out.
-        if pa.types.is_nested(column.type) and self.num_rows * _FEW < len(column):
+        if not pa.types.is_nested(column.type):
+            self._columns |= self._flat()
+            return self._columns[name]
+        if self.num_rows * _FEW < len(column):
             return pa.concat_arrays([column.slice(row, 1).chunk(0) for row in self._rows.to_pylist()])
-        if column.nbytes < len(column) * _NARROW_BYTES:
-            return pa.concat_arrays(column.take(self._rows).chunks)
-        chunks = column.chunks
-        return pa.concat_arrays([chunks[number].take(rows) for number, rows in self._of_chunks])
+        chunks = column.chunks  # Arrow would put all of them together to take some rows out
+        return pa.concat_arrays([chunks[number].take(rows) for number, rows in self._of_chunks()])
 
-    @cached_property
-    def _of_chunks(self) -> list[tuple[int, pa.IntegerArray]]:
+    def _flat(self) -> dict[str, pa.Array]:
+        """All columns that are neither nested nor dictionaries: in one call, since each call of Arrow's gives the
+        interpreter away, and getting it back from threads that are busy takes longer than to take a few rows."""
+        names = [field.name for field in self.schema if _is_flat(field.type)]
+        taken = self._source.table.select(names).take(self._rows).combine_chunks()
+        return {name: taken.column(name).chunk(0) for name in names if name not in self._columns}
+
+    def _of_chunks(self) -> Iterator[tuple[int, pa.IntegerArray]]:
         """The numbers of the chunks that have some of the rows, and which of theirs these are."""
         rows, starts = np.asarray(self._rows), self._source.starts
-        cuts = np.searchsorted(rows, starts)
-        return [
-            (number, pa.array(rows[first:last].astype(np.int64) - starts[number]))
-            for number, (first, last) in enumerate(pairwise(cuts.tolist()))
-            if last > first
-        ]
+        for number, (first, last) in enumerate(pairwise(np.searchsorted(rows, starts).tolist())):
+            if last > first:
+                yield number, pa.array(rows[first:last].astype(np.int64) - starts[number])
 
 
 def _table(parts: Sequence[pa.RecordBatch]) -> pa.Table:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Hashable
 from typing import Final
 
-_SECONDS: Final = 1.0
+_SECONDS: Final = 10.0
 """How far back `share` looks: what was so long ago counts for a third of what is now."""
 
 
@@ -29,7 +29,7 @@ class Utilization:
 
     @property
     def share(self) -> float:
-        """Of about the last second, 0 to 1."""
+        """Of about the last ten seconds, 0 to 1."""
         self._settle()
         return self._share
 

@@ -26,13 +26,13 @@ def chosen(ids: pa.StringArray, share: float, evaluator: str) -> np.ndarray:
     be said about it later.
     """
     ids = ids.cast(pa.string())
-    there = np.asarray(ids.is_valid().to_numpy(zero_copy_only=False))
     threshold = _threshold(share)
-    if threshold == _ALL or not there.any():
+    there = np.asarray(ids.is_valid().to_numpy(zero_copy_only=False)) if ids.null_count else np.ones(len(ids), bool)
+    if threshold == _ALL or ids.null_count == len(ids):
         return there
     salt = int.from_bytes(hashlib.blake2b(evaluator.encode(), digest_size=8).digest(), "big")
-    taken: np.ndarray = there & (_hashes(ids, salt) < np.uint64(threshold))
-    return taken
+    taken: np.ndarray = _hashes(ids, salt) < np.uint64(threshold)
+    return taken & there if ids.null_count else taken
 
 
 def _threshold(share: float) -> int:
@@ -42,23 +42,25 @@ def _threshold(share: float) -> int:
 def _hashes(ids: pa.StringArray, salt: int) -> np.ndarray:
     """A number of 64 bits for each id, of the id and the salt alone; any number for null."""
     hashes = np.full(len(ids), salt, np.uint64)
-    for word in _words(ids).T:
-        hashes = np.where(word == 0, hashes, _mixed(hashes ^ word))
+    words, are_filled = _words(ids)
+    for word in words.T:
+        mixed = _mixed(hashes ^ word)
+        hashes = mixed if are_filled else np.where(word == 0, hashes, mixed)
     return hashes
 
 
-def _words(ids: pa.StringArray) -> np.ndarray:
-    """A row for each id: its bytes, eight in a number, with zeros behind them."""
-    lengths = pc.fill_null(pc.binary_length(ids), 0).to_numpy(zero_copy_only=False)
-    width = max(-(-int(lengths.max()) // 8), 1) * 8
-    if (lengths == width).all():  # hex ids, none missing
-        first = np.frombuffer(ids.buffers()[1], np.int32)[ids.offset]
-        data = np.frombuffer(ids.buffers()[2], np.uint8, len(ids) * width, int(first))
-    else:
-        padded = [text.encode().ljust(width, b"\0") for text in ids.fill_null("").to_pylist()]
-        data = np.frombuffer(b"".join(padded), np.uint8)
-    words: np.ndarray = data.view("<u8").reshape(len(ids), width // 8)
-    return words
+def _words(ids: pa.StringArray) -> tuple[np.ndarray, bool]:
+    """A row for each id: its bytes, eight in a number, with zeros behind them; and whether there are none of these."""
+    offsets = np.frombuffer(ids.buffers()[1], np.int32)[ids.offset : ids.offset + len(ids) + 1]
+    first, last = int(offsets[0]), int(offsets[-1])
+    width = (last - first) // len(ids)
+    if width and width % 8 == 0 and not ids.null_count and (np.diff(offsets) == width).all():  # hex, none missing
+        data = np.frombuffer(ids.buffers()[2], np.uint8, last - first, first)
+        return data.view("<u8").reshape(len(ids), width // 8), True
+    texts = [text.encode() for text in ids.fill_null("").to_pylist()]
+    width = max(-(-max(map(len, texts)) // 8), 1) * 8
+    data = np.frombuffer(b"".join(text.ljust(width, b"\0") for text in texts), np.uint8)
+    return data.view("<u8").reshape(len(ids), width // 8), False
 
 
 def _mixed(numbers: np.ndarray) -> np.ndarray:

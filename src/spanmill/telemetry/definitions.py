@@ -315,7 +315,7 @@ def _intake_definitions() -> Iterator[MetricDefinition]:
         "counter",
         "Requests that were sent again within the window, byte for byte: answered as accepted, stored once.",
     )
-    busy = "Share of about the last second in which requests were being worked on (0 to 1)."
+    busy = "Share of about the last ten seconds in which requests were being worked on (0 to 1)."
     yield MetricDefinition("spanmill_intake_utilization", "gauge", busy)
     yield MetricDefinition("spanmill_intake_batch_requests", "histogram", "Requests worked on together.", SIZE_BUCKETS)
     yield MetricDefinition(
