@@ -101,7 +101,7 @@ async def test_requests_that_wait_together_become_one_journal_record() -> None:
 
 
 async def test_the_time_in_which_requests_are_worked_on_is_seen() -> None:
-    clock = iter([0.0, 0.0, 1.0, 1.0]).__next__
+    clock = iter([0.0, 0.0, 10.0, 10.0]).__next__
     utilization = Utilization(clock)
     engine = build(utilization=utilization)
     await engine.intake.submit(payload(1), "grpc", SENDER)

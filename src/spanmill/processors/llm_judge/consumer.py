@@ -13,13 +13,13 @@ from urllib.parse import quote
 from spanmill.batch import Batch
 from spanmill.component import BatchPreference, Host, Inlet, Outlet, Position, Settings
 from spanmill.errors import Busy, StartError
-from spanmill.journal import digest
+from spanmill.journal import Journal, Packed, digest
 from spanmill.judge.making import evaluators_of
 from spanmill.judge.spending import Spending
 from spanmill.processors.llm_judge import samples
 from spanmill.processors.llm_judge.alerts import Alerts
 from spanmill.processors.llm_judge.book import JudgeBook
-from spanmill.processors.llm_judge.choosing import Chooser
+from spanmill.processors.llm_judge.choosing import Choice, Chooser
 from spanmill.processors.llm_judge.config import LlmJudgeProcessorConfig
 from spanmill.processors.llm_judge.measures import Measures
 from spanmill.processors.llm_judge.models import Models
@@ -109,16 +109,14 @@ class JudgeConsumer:
             return
         is_spent = self._models.is_spent(self._clock())
         room = 0 if is_spent else max(0, self._config.max_waiting - self._waiting())
-        choice = await asyncio.to_thread(self._chooser.choose, batch, room)
+        choice, packed = await asyncio.to_thread(_choose, self._chooser, batch, room, self._queue.journal, name)
         self._measures.chose(choice, "budget" if is_spent else "queue_full")
         if choice.left_out.total() and not is_spent:
             self._complain(f"{self._config.max_waiting} samples wait")
-        if not choice.samples:
+        if packed is None:
             return
         try:
-            journal = self._queue.journal
-            packed = await asyncio.to_thread(lambda: journal.pack(samples.batch_of(choice.samples), [name]))
-            await journal.append(packed)
+            await self._queue.journal.append(packed)
         except Busy as busy:
             self._complain(busy.reason)
             self._measures.queued(choice.queued, "queue_full")
@@ -145,3 +143,9 @@ class JudgeConsumer:
     def _waiting(self) -> int:
         """Samples that are not done."""
         return self._queue.reader.held_items if self._queue is not None else 0
+
+
+def _choose(chooser: Chooser, batch: Batch, room: int, queue: Journal, name: bytes) -> tuple[Choice, Packed | None]:
+    """What is chosen, and that as a record for the queue; None: there is nothing."""
+    choice = chooser.choose(batch, room)
+    return choice, queue.pack(samples.batch_of(choice.samples), [name]) if choice.samples else None
