@@ -124,5 +124,6 @@ def test_after_kill_9_every_call_has_one_verdict_and_what_was_spent_is_known(tmp
 
 
 @pytest.mark.torture
+@pytest.mark.timeout(3600)
 def test_after_many_kill_9_every_call_has_one_verdict_and_what_was_spent_is_known(tmp_path: Path) -> None:
     check(asyncio.run(kill_again_and_again(tmp_path, kills=30, calls=20, seed=8)), 30)
