@@ -2,13 +2,30 @@
 
 import asyncio
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from spanmill.judge.rates import Pace, Rates
 
 
 @given(st.lists(st.floats(0, 30), max_size=60), st.integers(1, 8))
+@example(
+    [
+        28.446362153175546,
+        0,
+        25.847311832454803,
+        1.9323547469240703,
+        1.1590475127975155,
+        13.274697752591045,
+        14.083731747792497,
+        0,
+        10.90770336523331,
+        19.085681940377032,
+        0,
+        20.955774882348294,
+    ],
+    3,
+)
 def test_no_minute_has_more_beginnings_than_allowed(gaps: list[float], per_minute: int) -> None:
     pace, now, begun = Pace(per_minute), 0.0, list[float]()
     for gap in gaps:

@@ -18,20 +18,22 @@ class Pace:
 
     def __init__(self, per_minute: int | None) -> None:
         self._per_minute = per_minute
-        self._begun: deque[float] = deque()
+        self._ends: deque[float] = deque()
+        """When a minute will have passed since each beginning: the one sum that both questions below compare with, so
+        that no rounding lets one begin while another still counts."""
 
     def wait_seconds(self, now: float) -> float:
         """Until one more may begin; 0: now."""
-        while self._begun and now - self._begun[0] >= _MINUTE:
-            self._begun.popleft()
-        if self._per_minute is None or len(self._begun) < self._per_minute:
+        while self._ends and self._ends[0] <= now:
+            self._ends.popleft()
+        if self._per_minute is None or len(self._ends) < self._per_minute:
             return 0.0
-        return self._begun[0] + _MINUTE - now
+        return self._ends[0] - now
 
     def begin(self, now: float) -> None:
         """One begins."""
         if self._per_minute is not None:
-            self._begun.append(now)
+            self._ends.append(now + _MINUTE)
 
 
 class Rates:
