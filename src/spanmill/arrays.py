@@ -1,4 +1,4 @@
-"""Arrow arrays put together anew. Pure functions; know nothing of telemetry."""
+"""Arrow arrays put together anew, and what lies in them. Pure functions; know nothing of telemetry."""
 
 import numpy as np
 import pyarrow as pa
@@ -34,3 +34,18 @@ def relisted(lists: pa.ListArray, elements: pa.Array) -> pa.ListArray:
     offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int32)
     mask = lists.is_null() if lists.null_count else None
     return pa.ListArray.from_arrays(pa.array(offsets), elements, type=lists.type, mask=mask)
+
+
+def words(values: pa.Array) -> np.ndarray | None:
+    """Texts or bytes that are all of one length, as ids are: (rows, length / 8) uint64, little-endian, not copied.
+
+    None when there are no rows, lengths differ, or the length is no multiple of eight. What a null holds is any value.
+    """
+    if not len(values):
+        return None
+    offsets = np.frombuffer(values.buffers()[1], np.int32)[values.offset : values.offset + len(values) + 1]
+    length = int(offsets[1] - offsets[0])
+    if not length or length % 8 or (np.diff(offsets) != length).any():
+        return None
+    data = np.frombuffer(values.buffers()[2], np.uint8)[offsets[0] : offsets[-1]]
+    return np.asarray(data.view("<u8").reshape(len(values), length // 8))

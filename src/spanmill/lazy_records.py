@@ -4,16 +4,14 @@ Putting 5,000 spans together costs 3 us for each of them; taking the hundredth p
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
-from itertools import pairwise
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 _FEW = 20
-"""One row of so many costs less taken out by itself than with others of its chunk, of a nested column."""
+"""One row of so many costs less taken out by itself than copied with all others, of a nested column."""
 
 
 class LazyRecords(ABC):
@@ -35,7 +33,7 @@ class LazyRecords(ABC):
 
     @abstractmethod
     def take(self, rows: pa.IntegerArray) -> "LazyRecords":
-        """Some rows, by their indices, which ascend."""
+        """Some rows, by their indices."""
 
     @abstractmethod
     def _make(self, name: str) -> pa.Array: ...
@@ -48,11 +46,6 @@ class JoinedRecords(LazyRecords):
         self.table = _table(parts)
         """The same, each column in the chunks that it came in."""
         super().__init__(self.table.schema, self.table.num_rows)
-
-    @cached_property
-    def starts(self) -> np.ndarray:
-        """The first row of each chunk, and the number of rows behind them."""
-        return np.cumsum([0, *(len(chunk) for chunk in self.table.column(0).chunks)])
 
     @property
     def nbytes(self) -> int:
@@ -68,7 +61,7 @@ class JoinedRecords(LazyRecords):
 
 
 class TakenRecords(LazyRecords):
-    """Rows of others, by their indices, which ascend."""
+    """Rows of others, by their indices."""
 
     def __init__(self, source: JoinedRecords, rows: pa.IntegerArray) -> None:
         super().__init__(source.schema, len(rows))
@@ -81,29 +74,18 @@ class TakenRecords(LazyRecords):
         column = self._source.table.column(name)
         if not self.num_rows:
             return column.chunk(0).slice(0, 0)
-        if pa.types.is_dictionary(column.type):
-            return self._source.column(name).take(self._rows)
-        if not pa.types.is_nested(column.type):
-            self._columns |= self._flat()
-            return self._columns[name]
-        if self.num_rows * _FEW < len(column):
+        if _is_flat(column.type):
+            return self._flat.column(name).chunk(0)
+        if pa.types.is_nested(column.type) and self.num_rows * _FEW < len(column):
             return pa.concat_arrays([column.slice(row, 1).chunk(0) for row in self._rows.to_pylist()])
-        chunks = column.chunks  # Arrow would put all of them together to take some rows out
-        return pa.concat_arrays([chunks[number].take(rows) for number, rows in self._of_chunks()])
+        return self._source.column(name).take(self._rows)
 
-    def _flat(self) -> dict[str, pa.Array]:
+    @cached_property
+    def _flat(self) -> pa.Table:
         """All columns that are neither nested nor dictionaries: in one call, since each call of Arrow's gives the
         interpreter away, and getting it back from threads that are busy takes longer than to take a few rows."""
         names = [field.name for field in self.schema if _is_flat(field.type)]
-        taken = self._source.table.select(names).take(self._rows).combine_chunks()
-        return {name: taken.column(name).chunk(0) for name in names if name not in self._columns}
-
-    def _of_chunks(self) -> Iterator[tuple[int, pa.IntegerArray]]:
-        """The numbers of the chunks that have some of the rows, and which of theirs these are."""
-        rows, starts = np.asarray(self._rows), self._source.starts
-        for number, (first, last) in enumerate(pairwise(np.searchsorted(rows, starts).tolist())):
-            if last > first:
-                yield number, pa.array(rows[first:last].astype(np.int64) - starts[number])
+        return self._source.table.select(names).take(self._rows).combine_chunks()
 
 
 def _table(parts: Sequence[pa.RecordBatch]) -> pa.Table:
@@ -111,15 +93,7 @@ def _table(parts: Sequence[pa.RecordBatch]) -> pa.Table:
     try:
         return pa.Table.from_batches(parts)
     except pa.ArrowInvalid:  # their columns are not the same
-        pass
-    fields: dict[str, pa.Field] = {}
-    for part in parts:
-        fields |= {field.name: field for field in part.schema if field.name not in fields}
-    chunks = {
-        name: [part.column(name) if name in part.schema.names else pa.nulls(len(part), kind.type) for part in parts]
-        for name, kind in fields.items()
-    }
-    return pa.table({name: pa.chunked_array(chunks[name]) for name in fields}, schema=pa.schema(list(fields.values())))
+        return pa.concat_tables([pa.Table.from_batches([part]) for part in parts], promote_options="default")
 
 
 def _is_flat(kind: pa.DataType) -> bool:

@@ -10,6 +10,8 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
+from spanmill.arrays import words
+
 _ALL: Final = 2**64
 
 
@@ -25,13 +27,13 @@ def chosen(ids: pa.StringArray, share: float, evaluator: str) -> np.ndarray:
     be said about it later.
     """
     ids = ids.cast(pa.string())
+    there = np.asarray(ids.is_valid().to_numpy(zero_copy_only=False))
     threshold = _threshold(share)
-    there = np.asarray(ids.is_valid().to_numpy(zero_copy_only=False)) if ids.null_count else np.ones(len(ids), bool)
-    if threshold == _ALL or ids.null_count == len(ids):
+    if threshold == _ALL or not there.any():
         return there
     salt = int.from_bytes(hashlib.blake2b(evaluator.encode(), digest_size=8).digest(), "big")
-    taken: np.ndarray = _hashes(ids, salt) < np.uint64(threshold)
-    return taken & there if ids.null_count else taken
+    taken: np.ndarray = there & (_hashes(ids, salt) < np.uint64(threshold))
+    return taken
 
 
 def _threshold(share: float) -> int:
@@ -41,25 +43,20 @@ def _threshold(share: float) -> int:
 def _hashes(ids: pa.StringArray, salt: int) -> np.ndarray:
     """A number of 64 bits for each id, of the id and the salt alone; any number for null."""
     hashes = np.full(len(ids), salt, np.uint64)
-    words, are_filled = _words(ids)
-    for word in words.T:
-        mixed = _mixed(hashes ^ word)
-        hashes = mixed if are_filled else np.where(word == 0, hashes, mixed)
+    for word in _words(ids).T:
+        hashes = np.where(word == 0, hashes, _mixed(hashes ^ word))
     return hashes
 
 
-def _words(ids: pa.StringArray) -> tuple[np.ndarray, bool]:
-    """A row for each id: its bytes, eight in a number, with zeros behind them; and whether there are none of these."""
-    offsets = np.frombuffer(ids.buffers()[1], np.int32)[ids.offset : ids.offset + len(ids) + 1]
-    first, last = int(offsets[0]), int(offsets[-1])
-    width = (last - first) // len(ids)
-    if width and width % 8 == 0 and not ids.null_count and (np.diff(offsets) == width).all():  # hex, none missing
-        data = np.frombuffer(ids.buffers()[2], np.uint8, last - first, first)
-        return data.view("<u8").reshape(len(ids), width // 8), True
+def _words(ids: pa.StringArray) -> np.ndarray:
+    """A row for each id: its bytes, eight in a number, with zeros behind them."""
+    found = words(ids)
+    if found is not None:  # hex ids, none missing
+        return found
     texts = [text.encode() for text in ids.fill_null("").to_pylist()]
     width = max(-(-max(map(len, texts)) // 8), 1) * 8
     data = np.frombuffer(b"".join(text.ljust(width, b"\0") for text in texts), np.uint8)
-    return data.view("<u8").reshape(len(ids), width // 8), False
+    return np.asarray(data.view("<u8").reshape(len(ids), width // 8))
 
 
 def _mixed(numbers: np.ndarray) -> np.ndarray:

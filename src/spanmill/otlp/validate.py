@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from spanmill.arrays import words
 from spanmill.signal import Signal
 
 _TRACE_ID, _SPAN_ID = 16, 8
@@ -47,19 +48,12 @@ def invalid_rows(signal: Signal, records: pa.RecordBatch) -> Invalid | None:
     return Invalid(rows, "; ".join(found))
 
 
-def _lengths(ids: pa.BinaryArray) -> np.ndarray:
-    return np.diff(np.frombuffer(ids.buffers()[1], dtype=np.int32)[ids.offset : ids.offset + len(ids) + 1])
-
-
 def _all_of_length(ids: pa.BinaryArray, lengths: tuple[int, ...]) -> bool:
-    held = _lengths(ids)
+    held = np.diff(np.frombuffer(ids.buffers()[1], dtype=np.int32)[ids.offset : ids.offset + len(ids) + 1])
     return bool(np.logical_or.reduce([held == length for length in lengths]).all())
 
 
 def _all_valid(ids: pa.BinaryArray, length: int) -> bool:
     """Whether all ids have the length and none is all zero: the common case, in a tenth of the time."""
-    if not bool((_lengths(ids) == length).all()):
-        return False
-    start = np.frombuffer(ids.buffers()[1], dtype=np.int32)[ids.offset]
-    data = np.frombuffer(ids.buffers()[2], dtype=np.uint8)[start : start + length * len(ids)]
-    return bool(data.reshape(len(ids), length).any(axis=1).all())
+    found = words(ids)
+    return found is not None and found.shape[1] * 8 == length and bool(found.any(axis=1).all())

@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from spanmill.arrays import words
 from spanmill.otlp.anyvalue import TEXT_MAP, attribute_values, attributes_to_map, values_to_text
 from spanmill.schema.table import Column, Compute
 
@@ -20,17 +21,12 @@ def hex_text(ids: pa.BinaryArray) -> pa.StringArray:
     data = np.frombuffer(ids.buffers()[2] or b"", dtype=np.uint8)[offsets[0] : offsets[-1]]
     ends = (offsets - offsets[0]) * np.int32(2)
     text = pa.StringArray.from_buffers(len(ids), pa.py_buffer(ends), pa.py_buffer(_HEX[data]))
-    return _null_where(_all_zeros(data, offsets - offsets[0]), text)
-
-
-def _all_zeros(data: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    """For each range of bytes whether none is set, as booleans."""
-    count, width = len(offsets) - 1, int(offsets[1])
-    if width and width % 8 == 0 and np.array_equal(offsets, np.arange(0, (count + 1) * width, width)):
-        words = data.view(np.uint64).reshape(count, width // 8)  # ids as they should be: a tenth of the time
-        return np.asarray((words == 0).all(axis=1))
+    found = words(ids)
+    if found is not None:  # ids as they should be: a tenth of the time
+        return _null_where(np.asarray(~found.any(axis=1)), text)
     set_bytes = np.concatenate(([0], np.cumsum(data != 0)))
-    return np.asarray(set_bytes[offsets[1:]] == set_bytes[offsets[:-1]])
+    absent = set_bytes[offsets[1:] - offsets[0]] == set_bytes[offsets[:-1] - offsets[0]]
+    return _null_where(absent, text)
 
 
 def _null_where(rows: np.ndarray, values: pa.Array) -> pa.Array:
