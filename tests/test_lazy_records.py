@@ -23,7 +23,7 @@ def parts(sizes: list[tuple[int, bool]]) -> list[pa.RecordBatch]:
     for count, is_wider in sizes:
         batch = spans(count, first)
         if is_wider:
-            texts = [f"text {number}" if number % 3 else None for number in range(count)]
+            texts = [f"text {number} " * 20 if number % 3 else None for number in range(count)]
             batch = batch.with_record_column("output", pa.array(texts, pa.string()))
         made.append(batch.records)
         first += count

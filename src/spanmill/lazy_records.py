@@ -11,7 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 _FEW = 20
-"""One row of so many costs less taken out by itself than copied with all others, of a nested column."""
+"""One row of so many costs less taken out by itself than copied with all others, of a nested or wide column."""
+_WIDE_BYTES = 64
+"""Of texts, on average."""
 
 
 class LazyRecords(ABC):
@@ -74,18 +76,19 @@ class TakenRecords(LazyRecords):
         column = self._source.table.column(name)
         if not self.num_rows:
             return column.chunk(0).slice(0, 0)
-        if _is_flat(column.type):
-            return self._flat.column(name).chunk(0)
-        if pa.types.is_nested(column.type) and self.num_rows * _FEW < len(column):
+        if name in self._narrow.column_names:
+            return self._narrow.column(name).chunk(0)
+        if not pa.types.is_dictionary(column.type) and self.num_rows * _FEW < len(column):
             return pa.concat_arrays([column.slice(row, 1).chunk(0) for row in self._rows.to_pylist()])
         return self._source.column(name).take(self._rows)
 
     @cached_property
-    def _flat(self) -> pa.Table:
-        """All columns that are neither nested nor dictionaries: in one call, since each call of Arrow's gives the
-        interpreter away, and getting it back from threads that are busy takes longer than to take a few rows."""
-        names = [field.name for field in self.schema if _is_flat(field.type)]
-        return self._source.table.select(names).take(self._rows).combine_chunks()
+    def _narrow(self) -> pa.Table:
+        """All narrow columns: in one call, since each call of Arrow's gives the interpreter away, and getting it back
+        from threads that are busy takes longer than to take a few rows. Arrow puts them together to do so."""
+        table = self._source.table
+        names = [field.name for field in self.schema if _is_narrow(table.column(field.name))]
+        return table.select(names).take(self._rows).combine_chunks()
 
 
 def _table(parts: Sequence[pa.RecordBatch]) -> pa.Table:
@@ -96,8 +99,12 @@ def _table(parts: Sequence[pa.RecordBatch]) -> pa.Table:
         return pa.concat_tables([pa.Table.from_batches([part]) for part in parts], promote_options="default")
 
 
-def _is_flat(kind: pa.DataType) -> bool:
-    return not pa.types.is_nested(kind) and not pa.types.is_dictionary(kind)
+def _is_narrow(column: pa.ChunkedArray) -> bool:
+    """As far as its first chunk tells: to ask all of them takes longer than what it is asked for."""
+    if pa.types.is_nested(column.type) or pa.types.is_dictionary(column.type):
+        return False
+    first = column.chunk(0)
+    return bool(pa.types.is_primitive(column.type) or first.nbytes <= _WIDE_BYTES * len(first))
 
 
 def _concat_dictionaries(parts: Sequence[pa.DictionaryArray]) -> pa.DictionaryArray:
