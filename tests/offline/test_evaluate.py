@@ -322,6 +322,26 @@ async def test_an_interrupted_run_leaves_a_whole_file_that_the_next_goes_on_with
     assert pq.read_table(output).num_rows == 10
 
 
+async def test_two_runs_do_not_write_one_output(tmp_path: Path) -> None:
+    source, output = write(tmp_path / "in.jsonl", numbered(3)), tmp_path / "r.jsonl"
+    async with model_server() as server:
+        server.gate.clear()
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "spanmill", "evaluate", str(source), "-o", str(output),
+            "--evaluators", "relevance", "--model", "m", "--base-url", server.url,
+        )  # fmt: skip
+        await server.until(1)
+        other = await run(server, source, output, "--evaluators", "relevance")
+        assert other.exit_code == 2
+        assert (
+            "r.jsonl: another `spanmill evaluate` writes it now; wait for its end, or give another name" in other.stderr
+        )
+        server.gate.set()
+        assert await process.wait() == 0
+        assert len(server.requests) == 3
+    assert len(read(output)) == 3
+
+
 async def test_what_a_killed_run_has_left_is_not_asked_again(tmp_path: Path) -> None:
     source, output = write(tmp_path / "in.jsonl", numbered(3)), tmp_path / "r.jsonl"
     async with model_server() as server:

@@ -2,9 +2,11 @@
 
 Verdicts go to a file beside it first, `.NAME.partial`, a line each as soon as it is there. At the end, also when it
 comes early, old and new are put together and take the name in one step. What a crash left beside is read at the next
-start.
+start. The run that writes holds a lock on it, so that two do not write one output.
 """
 
+import fcntl
+import os
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -27,31 +29,53 @@ _SUFFIXES: Final = (*JSON_LINES, ".parquet")
 
 
 class ResultsFile:
-    """A context manager: at its end the file is written, whatever happened."""
+    """A context manager: its beginning reads what is there, at its end the file is written, whatever happened."""
 
     def __init__(self, path: Path) -> None:
-        """Reads what is there. Raises `Mistake` and `OSError`."""
+        """Raises `Mistake`."""
         if path.suffix not in _SUFFIXES:
             raise Mistake(f"{path}: expected a name that ends in {' or '.join(_SUFFIXES)}")
         self._path = writable(path)
         self._partial = path.with_name(f".{path.name}.partial")
         self._rows: dict[tuple[str, str], Verdict] = {}
-        for row in [*_read(path), *_unfinished(self._partial)]:
-            self._keep(row)
         self._file: BinaryIO | None = None
 
     def __enter__(self) -> Self:
-        self._file = self._partial.open("ab")
+        """Raises `Mistake` and `OSError`."""
+        self._file = self._locked()
+        try:
+            for row in [*_read(self._path), *_unfinished(self._partial)]:
+                self._keep(row)
+        except BaseException:
+            if not self._partial.stat().st_size:
+                self._partial.unlink()
+            self._file.close()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         assert self._file is not None
-        self._file.close()
         if self._rows:
             _write(self._path, list(self._rows.values()))
         self._partial.unlink()
+        self._file.close()
+
+    def _locked(self) -> BinaryIO:
+        """The file beside, which no other run writes; the operating system lets go of it however this one ends."""
+        while True:
+            file = self._partial.open("ab")
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.close()
+                raise Mistake(
+                    f"{self._path}: another `spanmill evaluate` writes it now; wait for its end, or give another name"
+                ) from None
+            if _is_at(file, self._partial):
+                return file
+            file.close()  # another run has just ended, and removed it
 
     @property
     def rows(self) -> list[Verdict]:
@@ -74,6 +98,13 @@ class ResultsFile:
 
     def _keep(self, row: Verdict) -> None:
         self._rows[str(row["id"]), str(row["name"])] = row
+
+
+def _is_at(file: BinaryIO, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _read(path: Path) -> list[Verdict]:
