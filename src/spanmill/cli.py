@@ -17,6 +17,7 @@ from spanmill import replay_options
 from spanmill.errors import ConfigError, SpanmillError, StartError
 from spanmill.exit_codes import ExitCode
 from spanmill.generate.options import Protocol
+from spanmill.memory import tune_allocation
 from spanmill.offline import options as offline
 from spanmill.signal import Signal
 
@@ -90,6 +91,7 @@ def spanmill(
 def run(config: Sources, overrides: Overrides = None) -> None:
     """Start the collector and run until SIGTERM or SIGINT."""
     gc.disable()  # what starting allocates stays: looking through it for garbage is a sixth of the start
+    tune_allocation()
     try:
         configuration = _read(config, overrides)
         from spanmill import service

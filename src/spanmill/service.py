@@ -15,7 +15,6 @@ from spanmill.errors import StartError
 from spanmill.exit_codes import ExitCode
 from spanmill.graph import Graph, Report
 from spanmill.journal.committer import THREADS as JOURNAL_THREADS
-from spanmill.memory import tune_allocation
 from spanmill.telemetry.logs import Log, component_log, configure_logs
 from spanmill.telemetry.metrics import Metrics
 from spanmill.telemetry.page import OwnPage, own_resource
@@ -39,7 +38,6 @@ def run(configuration: Configuration) -> int:
         sys.stderr.write(f"{error}\n")
         return ExitCode.START
     try:
-        tune_allocation()
         executor = ThreadPoolExecutor(thread_name_prefix=_THREADS)
         with asyncio.Runner(loop_factory=_event_loop) as runner:
             runner.get_loop().set_default_executor(executor)
