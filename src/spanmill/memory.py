@@ -15,7 +15,7 @@ def tune_allocation() -> None:
 
     Batches are tens of megabytes that live for a second. By default Arrow's allocator and glibc's give such blocks back
     at once and fault them in again, page by page, which costs as much as the work on them; and each thread has a heap
-    of its own, so that the peak is that of all threads. With one heap threads wait for each other: a seventh less
+    of its own, so that the peak is that of all threads. With one heap threads wait for each other: a sixth less
     memory for three hundredths more CPU. Where the environment says otherwise (`MALLOC_...`,
     `ARROW_DEFAULT_MEMORY_POOL`), it is left to decide.
 
