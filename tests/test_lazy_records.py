@@ -78,6 +78,15 @@ def test_only_the_columns_that_are_asked_for_are_made() -> None:
     assert set(joined._columns) == {"span_id"}
 
 
+def test_a_nested_column_is_taken_without_the_narrow_ones() -> None:
+    taken = JoinedRecords([spans(10, first).records for first in (1, 11)]).take(pa.array([3]))
+    taken.column("attributes")
+    taken.column("resource")
+    assert "_narrow" not in vars(taken)
+    taken.column("span_id")
+    assert "_narrow" in vars(taken)
+
+
 def test_what_is_kept_whole_does_not_keep_what_it_was_made_of() -> None:
     joined = JoinedRecords([spans(10, first).records for first in (1, 11)])
     made_of = weakref.ref(joined)

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 _FEW = 20
 """One row of so many costs less taken out by itself than copied with all others, of a nested or wide column."""
 _WIDE_BYTES = 64
-"""Of texts, on average."""
+"""Texts are wide that have more, on average."""
 
 
 class LazyRecords(ABC):
@@ -76,7 +76,7 @@ class TakenRecords(LazyRecords):
         column = self._source.table.column(name)
         if not self.num_rows:
             return column.chunk(0).slice(0, 0)
-        if name in self._narrow.column_names:
+        if _is_narrow(column):
             return self._narrow.column(name).chunk(0)
         if not pa.types.is_dictionary(column.type) and self.num_rows * _FEW < len(column):
             return pa.concat_arrays([column.slice(row, 1).chunk(0) for row in self._rows.to_pylist()])

@@ -47,9 +47,9 @@ class ResultsFile:
             for row in [*_read(self._path), *_unfinished(self._partial)]:
                 self._keep(row)
         except BaseException:
-            if not self._partial.stat().st_size:
-                self._partial.unlink()
-            self._file.close()
+            with self._file:
+                if not self._partial.stat().st_size:
+                    self._partial.unlink()
             raise
         return self
 
@@ -57,10 +57,10 @@ class ResultsFile:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         assert self._file is not None
-        if self._rows:
-            _write(self._path, list(self._rows.values()))
-        self._partial.unlink()
-        self._file.close()
+        with self._file:  # which holds the lock
+            if self._rows:
+                _write(self._path, list(self._rows.values()))
+            self._partial.unlink()
 
     def _locked(self) -> BinaryIO:
         """The file beside, which no other run writes; the operating system lets go of it however this one ends."""
