@@ -194,9 +194,20 @@ def test_a_power_cut_at_any_moment_loses_nothing_that_was_acknowledged() -> None
 
 
 def test_the_model_shows_a_loss_when_nothing_is_synced() -> None:
-    # What is lost may be a whole record, or a part of one whose head was written: that is found when it is read.
+    # What is lost may be a whole record, or a part of one whose head was written: that is found when it is read. Not by
+    # hypothesis, which wants to see every failure twice: what a thread has written by a cut is not the same each time.
     with pytest.raises((AssertionError, Unreadable), match=r"acknowledged and lost|is damaged"):
-        run_state_machine_as_test(PowerCutsWithoutSync, settings=settings(_examples(45), report_multiple_bugs=False))
+        live_without_sync(10)
+
+
+def live_without_sync(lives: int) -> None:
+    for seed in range(lives):
+        life = PowerCutsWithoutSync()
+        try:
+            life.append(5)
+            life.cut_the_power(seed, appending=False)
+        finally:
+            life.teardown()
 
 
 @pytest.mark.torture
