@@ -20,6 +20,7 @@ from spanmill.telemetry.logs import component_log
 from spanmill.telemetry.metrics import Metrics
 from spanmill.utilization import Utilization
 from tests.data import packed_size, span_ids, spans, traces
+from tests.garbage import frames_left
 
 TRACES = PipelineId(Signal.TRACES)
 SENDER = Sender("127.0.0.1")
@@ -137,6 +138,17 @@ async def test_a_request_that_breaks_a_transform_is_rejected_alone() -> None:
     )
     assert [type(answer) for answer in answers] == [Outcome, Outcome, Rejected]
     assert engine.held() == [1, 2]
+
+
+async def test_neither_a_request_that_is_taken_nor_one_that_is_not_leaves_garbage() -> None:
+    engine = build(max_bytes=1)
+    with frames_left() as left:
+        with pytest.raises(Rejected):
+            await engine.intake.submit(b"not a request", "http", SENDER)
+        await engine.intake.submit(payload(1), "http", SENDER)
+        with pytest.raises(Busy):
+            await engine.intake.submit(payload(2), "http", SENDER)
+    assert left == []
 
 
 async def test_spans_with_invalid_ids_are_rejected_one_by_one() -> None:

@@ -109,11 +109,16 @@ class SignalIntake:
             answer = asyncio.get_running_loop().create_future()
             self._under_way[known_by] = answer
             answer.add_done_callback(lambda done: self._forget(known_by, done))
-            waiting = _Waiting(payload, transport, sender, known_by, any(holding), answer)
-            self._waiting.put(sender.name, max(weight, len(payload)), waiting)
-            if self._worker is None:
-                self._worker = asyncio.create_task(self._work(), name=f"intake {self._receiver} {self._signal}")
-        return await asyncio.shield(answer)  # a sender that goes away takes nobody's answer with it
+            self._wait(max(weight, len(payload)), _Waiting(payload, transport, sender, known_by, any(holding), answer))
+        try:
+            return await asyncio.shield(answer)  # a sender that goes away takes nobody's answer with it
+        finally:
+            del answer  # or an error in it would hold this frame, and the frame it, with the payload
+
+    def _wait(self, weight: int, request: _Waiting) -> None:
+        self._waiting.put(request.sender.name, weight, request)
+        if self._worker is None:
+            self._worker = asyncio.create_task(self._work(), name=f"intake {self._receiver} {self._signal}")
 
     async def _digest(self, sender: str, payload: bytes) -> bytes:
         """What the request is known by. Where requests are not to be told apart, no two have the same."""

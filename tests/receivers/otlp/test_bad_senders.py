@@ -8,12 +8,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
+import grpc
 import orjson
 import pytest
 import zstandard
 from google.rpc.status_pb2 import Status
 
 from spanmill.signal import Signal
+from tests.garbage import frames_left
 from tests.otlp_samples import traces
 from tests.receivers.otlp.receiving import JSON, PROTOBUF, Running, running
 
@@ -70,6 +72,32 @@ async def test_a_broken_compressed_body_is_answered_400_and_counted(algorithm: s
         assert "compressed body" in Status.FromString(reply.body).message
         assert it.bad("broken_compression") == 1
         assert await still_serves(it)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "headers"),
+    [
+        ("/v1/traces", b"not a request", PROTOBUF),
+        ("/v1/traces", b'{"resourceSpans": 3}', JSON),
+        ("/v1/traces", b"not JSON" * 100_000, JSON),
+        ("/v1/traces", b"not gzip", {**PROTOBUF, "Content-Encoding": "gzip"}),
+        ("/v1/traces", b"", {"Content-Type": "text/plain"}),
+        ("/v1/feedback", b"{}", JSON),
+        ("/nowhere", b"", JSON),
+    ],
+)
+async def test_a_refused_request_leaves_no_garbage(path: str, body: bytes, headers: dict[str, str]) -> None:
+    async with running(http={}) as it:
+        with frames_left() as left:
+            assert (await it.post(path, body, **headers)).status in {400, 404, 415}
+        assert left == []
+
+
+async def test_a_refused_grpc_request_leaves_no_garbage() -> None:
+    async with running(grpc={}) as it:
+        with frames_left() as left, pytest.raises(grpc.aio.AioRpcError, match="not a valid"):
+            await it.export(Signal.TRACES, b"not a request")
+        assert left == []
 
 
 @pytest.mark.parametrize("algorithm", ["gzip", "deflate", "zstd"])

@@ -61,8 +61,9 @@ class HttpRequests:
             self._reception.count_reason("disconnected")
             return web.Response(status=400)  # to nobody
         except Exception as error:  # noqa: BLE001 - whatever it was, the sender gets an answer
-            refusal = self._reception.refusal(error, _address(request))
-            return self._refuse(request, refusal, encoding or Encoding.JSON)
+            # In no variable: the refusal may be the error itself, which would hold this frame and the frame it, and
+            # with them the body, until garbage is collected.
+            return self._refuse(request, self._reception.refusal(error, _address(request)), encoding or Encoding.JSON)
         assert encoding is not None
         return self._answer(request, 200, answer, encoding)
 
