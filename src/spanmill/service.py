@@ -13,6 +13,7 @@ from spanmill import __version__
 from spanmill.config.models import Configuration
 from spanmill.errors import StartError
 from spanmill.exit_codes import ExitCode
+from spanmill.garbage import collect_until
 from spanmill.graph import Graph, Report
 from spanmill.journal.committer import THREADS as JOURNAL_THREADS
 from spanmill.telemetry.logs import Log, component_log, configure_logs
@@ -97,9 +98,7 @@ class Daemon:
                 self._log.error(str(error))
                 await self.graph.stop(grace_seconds=1.0)
                 return ExitCode.START
-            gc.freeze()
-            gc.enable()
-            await self._ended.wait()
+            await collect_until(self._ended)
             return await self._drain()
         finally:
             await self.pages.stop()
