@@ -9,7 +9,8 @@ other calls: a daemon that has just begun is not busy yet, and at 5 % the judge'
 
 When the first of the two has everything, what both took in until then and the CPU that they used for it are compared:
 the median of the rounds, and its standard error. Two collectors without a judge are compared in the same way, so that
-it is seen what the measurement itself is worth. What a verdict takes is measured behind it, while nothing is sent.
+it is seen what the measurement itself is worth; all have the same addresses, or that would be 3 % in a round. What a
+verdict takes is measured behind it, while nothing is sent.
 
 The aim is less than 2 % at either share.
 """
@@ -32,7 +33,7 @@ from typing import Any
 
 import payloads
 from aiohttp import web
-from measuring import cpu_seconds, send
+from measuring import cpu_seconds, lay_out_alike, send
 from rich.console import Console
 from rich.table import Table
 
@@ -192,6 +193,7 @@ def main() -> None:
     if options.model_server:
         asyncio.run(serve())
         return
+    lay_out_alike()
     runs: dict[float, list[Measured]] = {share: [] for share in SHARES}
     with tempfile.TemporaryDirectory(prefix="spanmill-bench-") as name, model_server() as model:
         load, random = Load(Path(name) / "requests.bin", options.requests, Path(name) / "before.bin"), Random(0)
