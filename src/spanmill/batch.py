@@ -76,6 +76,11 @@ class Batch:
                 records = records.set_column(index, records.schema.field(index), values)
         return Batch(self.signal, records)
 
+    @property
+    def record_schema(self) -> pa.Schema:
+        """That of the records."""
+        return self._held.schema
+
     def record_column(self, name: str) -> pa.Array:
         """One column of the records. Raises `KeyError` when they have none of that name."""
         return self._held.column(name)

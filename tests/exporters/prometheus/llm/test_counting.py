@@ -6,7 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spanmill.batch import Batch
 from spanmill.exporters.prometheus.llm.families import SEMCONV_SECONDS
+from spanmill.lazy_records import JoinedRecords
+from spanmill.signal import Signal
 from tests.exporters.prometheus.llm import oracle
 from tests.exporters.prometheus.llm.oracle import Expected
 from tests.exporters.prometheus.llm.spans import Counted, Row, batch, call, totals, usd
@@ -234,3 +237,11 @@ def test_buckets_can_be_finer() -> None:
     page.send(call(seconds=1.5))
     bounds = {dict(labels)["le"]: value for labels, value in page.named("llm_latency_seconds_bucket").items()}
     assert bounds == {"0.25": 0, "1.5": 1, "+Inf": 1}
+
+
+def test_batches_that_were_put_together_are_counted_by_the_columns_that_counting_needs() -> None:
+    page, together = Counted(), JoinedRecords([batch(call(input_tokens=number)).records for number in (10, 20)])
+    page.metrics.consume(Batch(Signal.TRACES, together))
+    assert page.value("llm_requests_total", model="gpt-4o", status="ok") == 2
+    assert {"status", "end_time_unix_nano"} <= set(together._columns)
+    assert not {"events", "links", "attributes", "name"} & set(together._columns)

@@ -58,7 +58,7 @@ class Calls(Counted):
     @cached_property
     def failed(self) -> np.ndarray:
         """Whether it ended in an error."""
-        error_type, status = self._column("error_type"), self._batch.records.column("status")
+        error_type, status = self._column("error_type"), self._batch.record_column("status")
         failed = np.zeros(self.count, dtype=bool) if error_type is None else is_valid(error_type)
         if status.null_count == len(status):  # as most SDKs send it for calls that went well
             return failed
@@ -77,7 +77,7 @@ class Calls(Counted):
         found = np.zeros(len(rows), dtype=bool)
         if error_type is not None:
             found = says_rate_limit(error_type, rows, ERROR_TYPES)
-        status = self._batch.records.column("status")
+        status = self._batch.record_column("status")
         if not found.all() and status.null_count < len(status):
             messages = self._of_chosen(status.field("message"))
             found[~found] = says_rate_limit(messages, rows[~found], STATUS_MESSAGES)

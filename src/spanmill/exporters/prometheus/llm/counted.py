@@ -77,7 +77,7 @@ class Counted(ABC):
         """The text from a source; None where no row has any."""
         kind, name = source
         if kind == "attribute":
-            column = self._of_chosen(values_to_text(get(self._batch.records.column("attributes"), name)))
+            column = self._of_chosen(values_to_text(get(self._batch.record_column("attributes"), name)))
         elif kind == "resource_attribute":
             column = self._of_resource(name)
         else:
@@ -88,14 +88,14 @@ class Counted(ABC):
 
     def trace_ids(self) -> tuple[np.ndarray, np.ndarray]:
         """The rows whose trace id is one, and these ids: 16 bytes each."""
-        ids = self._of_chosen(self._batch.records.column("trace_id"))
+        ids = self._of_chosen(self._batch.record_column("trace_id"))
         offsets = np.frombuffer(ids.buffers()[1], np.int32)[ids.offset : ids.offset + len(ids) + 1]
         rows = np.flatnonzero(np.diff(offsets) == 16)
         data = np.frombuffer(ids.buffers()[2] or b"", np.uint8)
         return rows, data[offsets[rows][:, None] + np.arange(16)]
 
     def _of_resource(self, key: str) -> pa.Array:
-        resource = self._batch.records.column("resource")
+        resource = self._batch.record_column("resource")
         attributes = resource.dictionary.field("resource").field("attributes")
         return self._of_chosen(values_to_text(get(attributes, key)).take(resource.indices))
 
@@ -125,7 +125,7 @@ class Counted(ABC):
 
     def _nanoseconds(self, name: str) -> np.ndarray:
         """A time of the records, nanoseconds since 1970, 0 where it is not known."""
-        times = self._of_chosen(self._batch.records.column(name))
+        times = self._of_chosen(self._batch.record_column(name))
         return np.asarray((times.fill_null(0) if times.null_count else times).to_numpy())
 
 
@@ -134,8 +134,7 @@ def given(batch: Batch, name: str) -> pa.Array | None:
     if name in _COMPUTED[batch.signal]:
         column = batch.column(name)
     else:
-        index = batch.records.schema.get_field_index(name)
-        column = batch.records.column(index) if index >= 0 else None
+        column = batch.record_column(name) if name in batch.record_schema.names else None
     return None if column is None or column.null_count == len(column) else column
 
 
