@@ -1,8 +1,9 @@
 """When the daemon looks for garbage: for what holds itself, so that nothing else frees it.
 
-No request leaves any, taken or refused. Looking at every 700th object, as Python does, costs 3 % of the CPU of a span
-all the same: each batch makes thousands, which die with it. Libraries leave some, such as aiohttp's client with the
-body of a request that cannot be sent. So it is looked for seldom, but every minute, also where little happens.
+A request leaves nothing that holds its body, taken or refused. Looking at every 700th object, as Python does, costs 3 %
+of the CPU of a span all the same: each batch makes thousands, which die with it. Libraries do leave such things, as
+aiohttp's client does with the body of a request that cannot be sent. So it is looked for seldom, but every minute, also
+where little happens.
 """
 
 import asyncio

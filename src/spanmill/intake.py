@@ -109,13 +109,15 @@ class SignalIntake:
             answer = asyncio.get_running_loop().create_future()
             self._under_way[known_by] = answer
             answer.add_done_callback(lambda done: self._forget(known_by, done))
-            self._wait(max(weight, len(payload)), _Waiting(payload, transport, sender, known_by, any(holding), answer))
+            self._queue_up(
+                max(weight, len(payload)), _Waiting(payload, transport, sender, known_by, any(holding), answer)
+            )
         try:
             return await asyncio.shield(answer)  # a sender that goes away takes nobody's answer with it
         finally:
             del answer  # or an error in it would hold this frame, and the frame it, with the payload
 
-    def _wait(self, weight: int, request: _Waiting) -> None:
+    def _queue_up(self, weight: int, request: _Waiting) -> None:
         self._waiting.put(request.sender.name, weight, request)
         if self._worker is None:
             self._worker = asyncio.create_task(self._work(), name=f"intake {self._receiver} {self._signal}")
