@@ -49,6 +49,8 @@ class Pipeline:
     def __init__(self, identity: PipelineId, transforms: Sequence[MeasuredTransform], journal: Journal | None) -> None:
         self.identity = identity
         self.transforms = tuple(transforms)
+        # Found once: every request asks them, and to ask whether something is one takes longer than its answer.
+        self._gates = [each.transform for each in self.transforms if isinstance(each.transform, Gate)]
         self.journal = journal
         """None when every exporter of the pipeline is a connector."""
         self.connected: tuple[Pipeline, ...] = ()
@@ -80,9 +82,8 @@ class Pipeline:
 
     def check(self) -> None:
         """Raises `Busy` when this pipeline, or one behind it, would not take anything now."""
-        for measured in self.transforms:
-            if isinstance(measured.transform, Gate):
-                measured.transform.check()
+        for gate in self._gates:
+            gate.check()
         if self.journal is not None:
             try:
                 self.journal.reserve(0)
