@@ -32,4 +32,7 @@ async def append(packs: Packs) -> None:
     appends = [asyncio.ensure_future(journal.append(packed)) for journal, packed in packs]
     if appends:
         await asyncio.wait(appends)
-    await asyncio.gather(*appends)  # sees every error, and raises the first
+    try:
+        await asyncio.gather(*appends)  # sees every error, and raises the first
+    finally:
+        del appends  # or an error in one would hold this frame, and the frame it, with the batches

@@ -28,7 +28,9 @@ def tune_allocation() -> None:
     if _POOL in os.environ:
         return
     if "pyarrow" in sys.modules:
-        sys.modules["pyarrow"].set_memory_pool(sys.modules["pyarrow"].system_memory_pool())
+        import pyarrow as pa
+
+        pa.set_memory_pool(pa.system_memory_pool())
     else:
         os.environ[_POOL] = "system"  # also for what Arrow itself asks for, which the call leaves as it is
 

@@ -15,6 +15,7 @@ from typing import BinaryIO
 import pytest
 
 from spanmill.config.models import Journal as JournalConfig
+from spanmill.depositing import append
 from spanmill.disk import Disk
 from spanmill.errors import Busy, StartError
 from spanmill.journal.committer import Policy
@@ -23,6 +24,7 @@ from spanmill.names import PipelineId
 from spanmill.signal import Signal
 from spanmill.telemetry.metrics import Metrics
 from tests.deliveries import until
+from tests.garbage import frames_left
 from tests.journal.harness import MIB, SEGMENT_BYTES, TRACES, FaultyDisk, Opened, hurried, packed, request, segments
 from tests.logs import CapturedLog
 
@@ -381,3 +383,16 @@ async def test_stopping_waits_for_the_cursors_that_are_being_written(tmp_path: P
     assert disk.most == 1
     async with Opened(tmp_path) as it:
         assert (it.rest("one"), it.rest("two")) == ([], [1, 2])
+
+
+async def test_what_a_failing_disk_does_not_take_leaves_no_garbage(tmp_path: Path) -> None:
+    disk = FaultyDisk()
+    async with Opened(tmp_path, disk) as it:
+        disk.count, disk.fail_at, disk.last = 0, 0, 10**9
+        with frames_left() as left:
+            for number in (1, 2, 3):  # the committer still has the last
+                it.journal.note_trouble("")
+                with pytest.raises(Busy, match="cannot be written"):
+                    await append([(it.journal, packed(number))])
+        assert left == []
+        disk.heal()

@@ -199,7 +199,10 @@ class DiskJournal:
         self._pending_bytes += packed.kept_bytes
         self._room.held_bytes += packed.kept_bytes
         self._committer.append(append)
-        return await append.done
+        try:
+            return await append.done
+        finally:
+            del append  # or an error in it would hold this frame, and the frame it, with the batch
 
     def settle(self, group: Committed) -> None:
         """A group is in the journal: let it be read, and tell who waits. Called by the committer's notices."""
