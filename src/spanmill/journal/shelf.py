@@ -10,8 +10,9 @@ from spanmill.journal import Packed, Record
 from spanmill.journal.committer import Committed
 from spanmill.journal.segment import Segment, segment_path
 
-_LOADED_BYTES = 32 * 1024 * 1024
-"""Batches that are kept as they came, for consumers that keep up."""
+_LOADED_BYTES = 40 * 1024 * 1024
+"""Batches that are kept as they came, for consumers that keep up: as many as one is handed at once
+(`BatchPreference.max_bytes`), and what comes meanwhile."""
 
 Read = Callable[[Segment, int], Batch]
 """Reads the record at a place of a segment; called in any thread."""
