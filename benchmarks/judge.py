@@ -1,16 +1,20 @@
-"""What a judge costs those who send: a real collector with llm_judge beside one without, at shares of 1 and 5 %.
+"""What a judge costs those who send, at shares of 1 and 5 %.
 
-    python benchmarks/judge.py [--rounds 4] [--requests 4000]
+    python benchmarks/judge.py [--rounds 12] [--seconds 20] [--shares 0 0.01 0.05]
 
-Both run at the same time, with gen_ai_normalizer and Parquet, and both are sent the same 400,000 calls of a model
-(1.3 KB each, 100 in a request) as fast as they take them over gRPC: whatever else the machine does befalls both. The
-judge asks `relevance` of a model in another process that answers in 200 ms, four at a time. Before that come 100,000
-other calls: a daemon that has just begun is not busy yet, and at 5 % the judge's queue is full then.
+Two real collectors run beside each other. Each has two pipelines with a receiver of its own, gen_ai_normalizer and
+Parquet, and one of the two has llm_judge as well. Both are sent calls of a model (1.3 KB each, 100 in a request) as
+fast as they take them over gRPC, for some seconds: one to its pipeline with the judge, the other to its pipeline
+without; then the other way round. So in a round whatever befalls the machine befalls both sides, and so does what is
+peculiar to a process: two that are configured alike differ by 3 % for as long as they live, by the addresses that they
+happen to get. The spans that they took in and the CPU that they used for one, until all were stored, are compared: the
+mean of the rounds, and its standard error. Collectors with two pipelines without a judge are compared in the same way,
+so that it is seen what the measurement itself is worth.
 
-When the first of the two has everything, what both took in until then and the CPU that they used for it are compared:
-the median of the rounds, and its standard error. Two collectors without a judge are compared in the same way, so that
-it is seen what the measurement itself is worth; all have the same addresses, or that would be 3 % in a round. What a
-verdict takes is measured behind it, while nothing is sent.
+The judge asks `relevance` of a model in another process that answers in 200 ms. What its questions cost would fall on
+both pipelines: here it may ask one in a minute, keeps all samples instead, and its questions are measured beside that,
+by a collector whose judge may ask as it likes: how many it asks while it is busy, and what CPU one takes when nothing
+is sent.
 
 The aim is less than 2 % at either share.
 """
@@ -18,137 +22,157 @@ The aim is less than 2 % at either share.
 import argparse
 import asyncio
 import json
+import math
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import payloads
 from aiohttp import web
-from measuring import cpu_seconds, lay_out_alike, send
+from client import Sent
+from measuring import cpu_seconds, send
 from rich.console import Console
 from rich.table import Table
 
 from spanmill.generate.collector import Collector, free_ports, own_page, storing_configuration
 
-SHARES = (0.0, 0.01, 0.05)
-_SPANS, _AT_ONCE, _WARM_UP = 100, 8, 1_000
+_PLAIN, _JUDGED = "plain", "judged"
+_SPANS, _DIFFERENT, _AT_ONCE, _WARM_UP = 100, 600, 8, 1_000
 _ANSWER_SECONDS = 0.2
-_ALONE_SECONDS = 5.0
+_SHARE_OF_QUESTIONS = 0.05
+_SETTLED_SECONDS = 2.5
+"""A judge reads what has come two seconds after it at the latest."""
+_BUSY_SECONDS, _ALONE_SECONDS = 60.0, 5.0
+"""While it is busy a judge asks a round of questions in a minute."""
 
 
 @dataclass(frozen=True)
-class Measured:
-    """One round: a collector with a judge over one without."""
+class Taken:
+    """What a pipeline did with a load."""
 
-    cpu: float
-    """Of a span, as a ratio."""
-    spans: float
-    """Taken in, as a ratio."""
     spans_per_second: float
-    """Of the one without."""
     cpu_us: float
-    """Its microseconds of CPU for a span."""
-    verdicts_per_second: float
-    verdict_ms: float
+    """Microseconds of CPU for a span."""
+
+    def beside(self, other: "Taken") -> "Taken":
+        """The geometric mean of both."""
+        return Taken(math.sqrt(self.spans_per_second * other.spans_per_second), math.sqrt(self.cpu_us * other.cpu_us))
+
+
+@dataclass(frozen=True)
+class Round:
+    """Both collectors, each pipeline."""
+
+    plain: Taken
+    judged: Taken
+
+
+@dataclass(frozen=True)
+class Questions:
+    """What a judge asks that may ask as it likes."""
+
+    busy_per_second: float
+    """While the collector is sent all that it takes."""
+    cpu_ms: float
     """Milliseconds of CPU for one when nothing is sent."""
 
 
-@dataclass(frozen=True)
-class Load:
-    """What is sent, and what before that."""
+class Running:
+    """A collector with the two pipelines."""
 
-    file: Path
-    requests: int
-    before: Path
-
-
-class Side:
-    """One of the two."""
-
-    def __init__(self, collector: Collector, ports: Mapping[str, int]) -> None:
+    def __init__(self, collector: Collector, ports: Mapping[str, int], file: Path) -> None:
         assert collector.process is not None
-        self.pid, self.page, self._target = collector.process.pid, ports["metrics"], f"127.0.0.1:{ports['grpc']}"
-        self._cpu = self._spans = self._verdicts = 0.0
+        self._pid, self._ports, self._file = collector.process.pid, ports, file
 
-    def send(self, file: Path, requests: int) -> None:
-        send("grpc", self._target, file, str(requests), _AT_ONCE)
+    def take(self, pipeline: str, until: str) -> Taken:
+        """Send to one of them (`client` for how much), and wait until nothing of it is left to do."""
+        cpu = self.cpu_seconds()
+        sent = self.send(pipeline, until)
+        time.sleep(_SETTLED_SECONDS)
+        spans = sent.requests * _SPANS
+        return Taken(spans / sent.seconds, (self.cpu_seconds() - cpu) * 1e6 / spans)
 
-    def begin(self) -> None:
-        self._cpu, self._spans, self._verdicts = cpu_seconds(self.pid), self._taken_in(), verdicts(self.page)
+    def send(self, pipeline: str, until: str) -> Sent:
+        return send("grpc", f"127.0.0.1:{self._ports[pipeline]}", self._file, until, _AT_ONCE)
 
-    def so_far(self) -> tuple[float, float, float]:
-        """Seconds of CPU, spans and verdicts since then."""
-        now = cpu_seconds(self.pid), self._taken_in(), verdicts(self.page)
-        return now[0] - self._cpu, now[1] - self._spans, now[2] - self._verdicts
+    def cpu_seconds(self) -> float:
+        return cpu_seconds(self._pid)
 
-    def _taken_in(self) -> float:
-        return own_page(self.page).get("otelcol_receiver_accepted_spans", 0.0)
+    def verdicts(self) -> float:
+        return own_page(self._ports["metrics"]).get("spanmill_llm_judge_lag_count", 0.0)
 
 
-def configuration(directory: Path, ports: Mapping[str, int], share: float, model: str) -> dict[str, Any]:
-    made = storing_configuration(ports, parquet={"directory": str(directory / "parquet"), "max_age": "60s"})
+def configuration(directory: Path, ports: Mapping[str, int], judge: Mapping[str, Any] | None) -> dict[str, Any]:
+    made = storing_configuration(ports, parquet={"directory": str(directory / "parquet"), "max_age": "1s"})
     made["service"]["journal"] = {"directory": str(directory / "journal")}
     made["processors"] = {"gen_ai_normalizer": None}
-    if share:
-        made["processors"]["llm_judge"] = {
-            "model": {"model": "gpt-4o-mini", "base_url": model},
-            "evaluators": ["relevance"],
-            "share": share,
+    exporters = made["service"]["pipelines"].pop("traces")["exporters"]
+    for name in (_PLAIN, _JUDGED):
+        made["receivers"][f"otlp/{name}"] = {"protocols": {"grpc": {"endpoint": f"127.0.0.1:{ports[name]}"}}}
+        made["service"]["pipelines"][f"traces/{name}"] = {
+            "receivers": [f"otlp/{name}"],
+            "processors": ["gen_ai_normalizer"],
+            "exporters": exporters,
         }
-    made["service"]["pipelines"]["traces"]["processors"] = list(made["processors"])
+    if judge is not None:
+        made["processors"]["llm_judge"] = dict(judge)
+        made["service"]["pipelines"][f"traces/{_JUDGED}"]["processors"].append("llm_judge")
     return made
 
 
+def judge_of(share: float, model: str, **more: Any) -> dict[str, Any] | None:
+    """A block `llm_judge`; None at no share."""
+    named = {"model": {"model": "gpt-4o-mini", "base_url": model}, "evaluators": ["relevance"], "share": share}
+    return {**named, **more} if share else None
+
+
 @contextmanager
-def running(share: float, model: str) -> Iterator[Side]:
-    ports = dict(zip(("grpc", "http", "health", "metrics"), free_ports(4), strict=True))
+def running(judge: Mapping[str, Any] | None, file: Path) -> Iterator[Running]:
+    ports = dict(zip(("grpc", "http", "health", "metrics", _PLAIN, _JUDGED), free_ports(6), strict=True))
     with tempfile.TemporaryDirectory(prefix="spanmill-bench-") as name:
-        made = configuration(Path(name), ports, share, model)
+        made = configuration(Path(name), ports, judge)
         with Collector(Path(name), made, ports["health"]) as collector:
-            yield Side(collector, ports)
+            yield Running(collector, ports, file)
 
 
-def measure(load: Load, share: float, model: str, *, judged_first: bool) -> Measured:
-    with ExitStack() as stack:
-        shares = (share, 0.0) if judged_first else (0.0, share)
-        sides = [stack.enter_context(running(each, model)) for each in shares]
-        judged, plain = sides if judged_first else sides[::-1]
-        threads = stack.enter_context(ThreadPoolExecutor(2))
-        list(threads.map(lambda side: side.send(load.before, _WARM_UP), sides))
-        for side in sides:
-            side.begin()
-        began = time.monotonic()
-        wait([threads.submit(side.send, load.file, load.requests) for side in sides], return_when=FIRST_COMPLETED)
-        seconds = time.monotonic() - began
-        (cpu, spans, found), (plain_cpu, plain_spans, _) = judged.so_far(), plain.so_far()
-        threads.shutdown()
-        alone = verdict_ms(judged) if share else 0.0
-    return Measured(
-        cpu / spans / (plain_cpu / plain_spans), spans / plain_spans, plain_spans / seconds,
-        plain_cpu * 1e6 / plain_spans, found / seconds, alone,
-    )  # fmt: skip
+def rounds(share: float, model: str, file: Path, count: int, seconds: float) -> Iterator[Round]:
+    quiet = judge_of(share, model, requests_per_minute=1, max_waiting=10**7, max_age="24h")
+    with running(quiet, file) as first, running(quiet, file) as second, ThreadPoolExecutor(2) as threads:
+
+        def both(one: str, other: str, until: str) -> tuple[Taken, Taken]:
+            taken = threads.map(Running.take, (first, second), (one, other), (until, until))
+            return next(taken), next(taken)
+
+        both(_PLAIN, _JUDGED, str(_WARM_UP))
+        both(_JUDGED, _PLAIN, str(_WARM_UP))
+        for _ in range(count):
+            plain, judged = both(_PLAIN, _JUDGED, f"{seconds}s")
+            then_judged, then_plain = both(_JUDGED, _PLAIN, f"{seconds}s")
+            yield Round(plain.beside(then_plain), judged.beside(then_judged))
 
 
-def verdict_ms(side: Side) -> float:
-    """While nothing is sent, and the judge works off its queue; without what a daemon that does nothing takes."""
-    time.sleep(_ALONE_SECONDS)  # what was sent is stored
-    side.begin()
-    time.sleep(_ALONE_SECONDS)
-    cpu, _, found = side.so_far()
-    return cpu * 1e3 / max(1.0, found)
-
-
-def verdicts(page: int) -> float:
-    return own_page(page).get("spanmill_llm_judge_lag_count", 0.0)
+def questions(share: float, model: str, file: Path) -> Questions:
+    """Of a judge that may ask as it likes, and has more to ask than it can."""
+    with running(judge_of(share, model), file) as collector:
+        collector.take(_JUDGED, str(_DIFFERENT))
+        before, cpu = collector.verdicts(), collector.cpu_seconds()
+        time.sleep(_ALONE_SECONDS)
+        cpu_ms = (collector.cpu_seconds() - cpu) * 1e3 / (collector.verdicts() - before)
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(collector.send, _JUDGED, f"{2 * _BUSY_SECONDS}s")
+            time.sleep(_BUSY_SECONDS / 2)  # not busy yet
+            before = collector.verdicts()
+            time.sleep(_BUSY_SECONDS)
+            return Questions((collector.verdicts() - before) / _BUSY_SECONDS, cpu_ms)
 
 
 @contextmanager
@@ -185,56 +209,57 @@ async def serve() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=4)
-    parser.add_argument("--requests", type=int, default=4_000)
-    parser.add_argument("--json", action="store_true", help="print each run too")
+    parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--shares", type=float, nargs="+", default=[0.0, 0.01, 0.05])
+    parser.add_argument("--json", action="store_true", help="print each round too")
     parser.add_argument("--model-server", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.model_server:
         asyncio.run(serve())
         return
-    lay_out_alike()
-    runs: dict[float, list[Measured]] = {share: [] for share in SHARES}
+    found: dict[float, list[Round]] = {}
     with tempfile.TemporaryDirectory(prefix="spanmill-bench-") as name, model_server() as model:
-        load, random = Load(Path(name) / "requests.bin", options.requests, Path(name) / "before.bin"), Random(0)
+        file, random = Path(name) / "requests.bin", Random(0)
         # Of now: the judge's own spans go into the same files.
         start = time.time_ns() - 1_000 * 10**9
-        for file, count in ((load.before, _WARM_UP), (load.file, load.requests)):
-            made = (payloads.request(random, _SPANS, payloads.LLM, start) for _ in range(count))
-            payloads.write_requests(file, list(made))
-        for number in range(options.rounds):
-            for share in SHARES:
-                runs[share].append(measure(load, share, model, judged_first=number % 2 == 1))
+        payloads.write_requests(
+            file, [payloads.request(random, _SPANS, payloads.LLM, start) for _ in range(_DIFFERENT)]
+        )
+        for share in options.shares:
+            found[share] = []
+            for each in rounds(share, model, file, options.rounds, options.seconds):
+                found[share].append(each)
                 if options.json:
-                    print(json.dumps({"share": share, **vars(runs[share][-1])}), flush=True)
-    _show(runs)
+                    print(json.dumps({"share": share, **asdict(each)}), flush=True)
+        asked = questions(_SHARE_OF_QUESTIONS, model, file)
+    _show(found, asked)
 
 
-def _show(runs: Mapping[float, list[Measured]]) -> None:
-    table = Table(title="A collector with a judge over one without, at the same time")
-    for heading in (
-        "share", "spans (aim 0.98)", "CPU a span (aim 1.02)", "spans/s without", "us CPU without", "verdicts/s",
-        "ms CPU each when idle",
-    ):  # fmt: skip
+def _show(found: Mapping[float, Sequence[Round]], asked: Questions) -> None:
+    table = Table(title="A pipeline with a judge over one without")
+    for heading in ("share", "spans/s (aim 0.98)", "CPU a span (aim 1.02)", "spans/s without", "us CPU without"):
         table.add_column(heading, justify="right")
-    for share, found in runs.items():
+    for share, each in found.items():
         table.add_row(
-            f"{share:.0%}" if share else "none", _ratio([each.spans for each in found]),
-            _ratio([each.cpu for each in found]), f"{_median(found, 'spans_per_second'):,.0f}",
-            f"{_median(found, 'cpu_us'):.1f}", f"{_median(found, 'verdicts_per_second'):.1f}",
-            f"{_median(found, 'verdict_ms'):.1f}",
+            f"{share:.0%}" if share else "none",
+            _mean([a.judged.spans_per_second / a.plain.spans_per_second for a in each]),
+            _mean([a.judged.cpu_us / a.plain.cpu_us for a in each]),
+            f"{statistics.median(a.plain.spans_per_second for a in each):,.0f}",
+            f"{statistics.median(a.plain.cpu_us for a in each):.1f}",
         )  # fmt: skip
     Console().print(table)
+    print(
+        f"And its questions: {asked.busy_per_second:.2f} a second while it is busy, {asked.cpu_ms:.1f} ms of CPU each, "
+        f"{asked.busy_per_second * asked.cpu_ms / 10:.2f} % of a core."
+    )
 
 
-def _ratio(found: list[float]) -> str:
-    """The median, and the standard error of a median of normal values."""
-    error = 1.253 * statistics.stdev(found) / len(found) ** 0.5 if len(found) > 1 else float("nan")
-    return f"{statistics.median(found):.3f} +- {error:.3f}"
-
-
-def _median(found: list[Measured], name: str) -> float:
-    return float(statistics.median(getattr(each, name) for each in found))
+def _mean(ratios: Sequence[float]) -> str:
+    """Of ratios, with its standard error."""
+    logarithms = [math.log(each) for each in ratios]
+    error = statistics.stdev(logarithms) / len(ratios) ** 0.5 if len(ratios) > 1 else float("nan")
+    return f"{math.exp(statistics.mean(logarithms)):.3f} +- {error:.3f}"
 
 
 if __name__ == "__main__":

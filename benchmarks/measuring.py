@@ -1,6 +1,5 @@
 """What the operating system says about the collector's process while the client process sends."""
 
-import ctypes
 import json
 import os
 import subprocess
@@ -21,8 +20,6 @@ from spanmill.generate.collector import Collector, free_ports, own_page, storing
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _AT_ONCE, _BYTES_AT_ONCE = 16, 32 * 1024 * 1024
-_ADDR_NO_RANDOMIZE = 0x0040000
-"""Of personality(2)."""
 _FILE_BYTES = 64 * 1024 * 1024
 """Most bytes of different requests; the client sends them round and round."""
 
@@ -51,17 +48,6 @@ class Measured:
 
     def microseconds_per_span(self, case: Case) -> float:
         return self.cpu_seconds * 1e6 / case.total_spans
-
-
-def lay_out_alike() -> None:
-    """Give all processes that are begun from now on the same addresses and hashes, where Linux is asked for it.
-
-    By which addresses a process happens to get, its CPU for a span differs by 3 % from that of another, for as long as
-    it lives: where less than that is measured, runs would have to be many.
-    """
-    os.environ["PYTHONHASHSEED"] = "0"
-    if sys.platform == "linux":
-        ctypes.CDLL(None).personality(_ADDR_NO_RANDOMIZE)
 
 
 def cpu_seconds(pid: int) -> float:
