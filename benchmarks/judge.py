@@ -168,11 +168,13 @@ def questions(share: float, model: str, file: Path) -> Questions:
         time.sleep(_ALONE_SECONDS)
         cpu_ms = (collector.cpu_seconds() - cpu) * 1e3 / (collector.verdicts() - before)
         with ThreadPoolExecutor(1) as thread:
-            thread.submit(collector.send, _JUDGED, f"{2 * _BUSY_SECONDS}s")
+            sending = thread.submit(collector.send, _JUDGED, f"{2 * _BUSY_SECONDS}s")
             time.sleep(_BUSY_SECONDS / 2)  # not busy yet
             before = collector.verdicts()
             time.sleep(_BUSY_SECONDS)
-            return Questions((collector.verdicts() - before) / _BUSY_SECONDS, cpu_ms)
+            asked = collector.verdicts() - before
+            sending.result()
+            return Questions(asked / _BUSY_SECONDS, cpu_ms)
 
 
 @contextmanager
