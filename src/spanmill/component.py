@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from spanmill.admission import Admission
 from spanmill.batch import Batch
-from spanmill.journal import Journal, Reader
+from spanmill.journal import HANDED_BYTES, Journal, Reader
 from spanmill.names import ComponentId, Kind, PipelineId
 from spanmill.signal import Signal
 from spanmill.telemetry.logs import Log
@@ -135,7 +135,7 @@ class BatchPreference:
     """Gather no further once there are as many; 0 is no limit. A single record may hold more."""
     min_bytes: int = 0
     """The same in bytes of Arrow data."""
-    max_bytes: int = 32 * 1024 * 1024
+    max_bytes: int = HANDED_BYTES
     """Gather no further once there are as many bytes."""
     max_age_seconds: float = 0.0
     """Hand over no later than this after the first item was journalled, however few they are."""

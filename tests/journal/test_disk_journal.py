@@ -135,19 +135,16 @@ async def test_a_batch_larger_than_a_segment_gets_a_segment_of_its_own(tmp_path:
 
 
 async def test_what_a_consumer_that_keeps_up_gathers_is_not_read_back_from_the_disk(tmp_path: Path) -> None:
-    it = await Opened(tmp_path, policy=Policy(MIB)).start()
-    large = it.journal.pack(spans(10_000, first=1))
-    gathered, meanwhile = BatchPreference().max_bytes // large.size, 4 * MIB // large.size
-    assert gathered > meanwhile > 0
-    for _ in range(gathered + meanwhile):
-        await it.journal.append(large)
-    for segment in segments(tmp_path):
-        segment.unlink()
-    try:
+    async with Opened(tmp_path, policy=Policy(MIB)) as it:
+        large = it.journal.pack(spans(10_000, first=1))
+        gathered, meanwhile = BatchPreference().max_bytes // large.size, 4 * MIB // large.size
+        assert gathered > meanwhile > 0
+        for _ in range(gathered + meanwhile):
+            await it.journal.append(large)
+        for segment in segments(tmp_path):
+            segment.unlink()
         records = [it.readers["one"].read() for _ in range(gathered)]
         assert [len(record.load()) for record in records if record] == [10_000] * gathered
-    finally:
-        await it.abandon()
 
 
 async def test_files_are_private_and_their_space_is_taken_before_it_is_used(tmp_path: Path) -> None:

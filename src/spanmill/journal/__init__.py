@@ -7,10 +7,13 @@ acknowledge.
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from spanmill.batch import Batch
 from spanmill.errors import SpanmillError
+
+HANDED_BYTES: Final = 32 * 1024 * 1024
+"""Bytes of Arrow data that a consumer is handed at once at most, unless it wants other."""
 
 
 @dataclass(frozen=True, slots=True)

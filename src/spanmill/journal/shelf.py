@@ -6,13 +6,13 @@ from functools import partial
 from pathlib import Path
 
 from spanmill.batch import Batch
-from spanmill.journal import Packed, Record
+from spanmill.journal import HANDED_BYTES, Packed, Record
 from spanmill.journal.committer import Committed
 from spanmill.journal.segment import Segment, segment_path
 
-_LOADED_BYTES = 40 * 1024 * 1024
-"""Batches that are kept as they came, for consumers that keep up: as many as one is handed at once
-(`BatchPreference.max_bytes`), and what comes meanwhile."""
+_LOADED_BYTES = HANDED_BYTES + 8 * 1024 * 1024
+"""Batches that are kept as they came, for consumers that keep up: as many as one is handed at once, and what comes
+meanwhile."""
 
 Read = Callable[[Segment, int], Batch]
 """Reads the record at a place of a segment; called in any thread."""
