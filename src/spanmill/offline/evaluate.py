@@ -1,7 +1,9 @@
 """`spanmill evaluate` from beginning to end: read, ask, write, say what was found."""
 
 import asyncio
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -63,7 +65,7 @@ def _run(options: EvaluateOptions) -> int:
         try:
             with _progress(min(total, options.limit or total)) as advance:
                 asyncio.run(run.go(advance))
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, asyncio.CancelledError):
             run.stopped = "interrupted"
     return run.report()
 
@@ -102,7 +104,12 @@ class _Run:
         self.stopped = ""
 
     async def go(self, advance: Callable[[float], None]) -> None:
-        """Until all is judged, or nothing more may be."""
+        """Until all is judged, or nothing more may be. SIGINT cancels it."""
+        if threading.current_thread() is threading.main_thread():
+            task = asyncio.current_task()
+            assert task is not None
+            # Without it a loop that is just about to wait for events is not woken, for as long as a model may take.
+            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, task.cancel)
         config, evaluators = self._judge.config, self._judge.evaluators
         names = {evaluator.model for evaluator in evaluators}
         log = component_log("command", "evaluate")
